@@ -1,0 +1,160 @@
+package wire
+
+import (
+	"bytes"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/google/uuid"
+)
+
+// Extra holds the members of a message that its type does not know, as one
+// JSON object. They are encoded again after the known ones.
+type Extra = jsontext.Value
+
+// Raw is one JSON value that is passed on without being looked at.
+type Raw = jsontext.Value
+
+// Marshal encodes a message. A string that is not valid UTF-8 is an error,
+// never a silent replacement.
+func Marshal(message any) ([]byte, error) { return json.Marshal(message, json.Deterministic(true)) }
+
+// Unmarshal decodes a message. Names match exactly; invalid UTF-8 and members
+// that stand twice are errors of kind Invalid, because two readers could take
+// such a text for two different messages.
+func Unmarshal(data []byte, message any) error {
+	if err := json.Unmarshal(data, message); err != nil {
+		return Errorf(Invalid, "malformed message: %w", err)
+	}
+	return nil
+}
+
+// ID is a requestId. The protocol has it as a string; a peer that sends
+// anything else is read as having sent none, because such an id cannot be
+// echoed into a string member.
+type ID string
+
+// NewID returns a fresh random id in the form the Node SDK uses, a UUID v4.
+func NewID() ID { return ID(uuid.NewString()) }
+
+// UnmarshalJSONFrom implements json.UnmarshalerFrom.
+func (id *ID) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	*id = ""
+	value, err := dec.ReadValue()
+	if err != nil || value.Kind() != '"' {
+		return err
+	}
+	return json.Unmarshal(value, (*string)(id))
+}
+
+// OrNew returns id, or a fresh one when it is empty: the requestId of an answer
+// to a request that carried none.
+func (id ID) OrNew() ID {
+	if id == "" {
+		return NewID()
+	}
+	return id
+}
+
+// Header is what every message begins with.
+type Header struct {
+	Type      string `json:"type"`
+	Action    string `json:"action,omitzero"`
+	RequestID ID     `json:"requestId,omitzero"`
+}
+
+// Peek reads the header of a frame without decoding the rest into anything.
+// It fails with kind Invalid when the frame is no JSON object.
+func Peek(frame []byte) (Header, error) {
+	var h Header
+	if jsontext.Value(frame).Kind() != '{' {
+		return h, Errorf(Invalid, "malformed message: not a JSON object")
+	}
+	if err := Unmarshal(frame, &h); err != nil {
+		return h, err
+	}
+	return h, nil
+}
+
+// Stamp returns the frame with a top-level "timestamp" of now in milliseconds,
+// as the Node base adds to what it forwards to a runtime; a frame that carries
+// one already is returned as it is. All other bytes stay the same. The frame
+// must be a valid JSON object.
+func Stamp(frame []byte, now time.Time) ([]byte, error) {
+	return withMember(frame, "timestamp", now.UnixMilli())
+}
+
+// withMember appends a member to a JSON object unless it has one of that name.
+func withMember(object []byte, name string, value any) ([]byte, error) {
+	dec := jsontext.NewDecoder(bytes.NewBuffer(object))
+	if _, err := dec.ReadToken(); err != nil {
+		return nil, Errorf(Invalid, "malformed message: %w", err)
+	}
+	empty := true
+	for dec.PeekKind() != '}' {
+		empty = false
+		key, err := dec.ReadToken()
+		if err != nil {
+			return nil, Errorf(Invalid, "malformed message: %w", err)
+		}
+		if key.String() == name {
+			return object, nil
+		}
+		if err := dec.SkipValue(); err != nil {
+			return nil, Errorf(Invalid, "malformed message: %w", err)
+		}
+	}
+	end := dec.InputOffset() // after the last value
+	member, err := Marshal(map[string]any{name: value})
+	if err != nil {
+		return nil, err
+	}
+	out := make([]byte, 0, len(object)+len(member)+1)
+	out = append(out, object[:end]...)
+	if !empty {
+		out = append(out, ',')
+	}
+	out = append(out, member[1:len(member)-1]...)
+	return append(out, object[end:]...), nil
+}
+
+// Time is an instant as the protocol writes it: ISO 8601 in UTC with
+// milliseconds, as JavaScript's toISOString gives. The zero Time is omitted
+// where a member is optional.
+type Time struct{ time.Time }
+
+const isoMilliseconds = "2006-01-02T15:04:05.000Z"
+
+// Now returns the present instant.
+func Now() Time { return Time{time.Now()} }
+
+// MarshalJSONTo implements json.MarshalerTo.
+func (t Time) MarshalJSONTo(enc *jsontext.Encoder) error {
+	buf := append(enc.AvailableBuffer(), '"')
+	buf = t.UTC().AppendFormat(buf, isoMilliseconds)
+	return enc.WriteValue(append(buf, '"'))
+}
+
+// UnmarshalJSONFrom implements json.UnmarshalerFrom. It reads any RFC 3339
+// instant and, since some senders write them, milliseconds since 1970.
+func (t *Time) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	value, err := dec.ReadValue()
+	if err != nil {
+		return err
+	}
+	switch value.Kind() {
+	case '0':
+		var ms float64
+		if err := json.Unmarshal(value, &ms); err != nil {
+			return err
+		}
+		t.Time = time.UnixMilli(int64(ms)).UTC()
+		return nil
+	case 'n':
+		*t = Time{}
+		return nil
+	default:
+		return json.Unmarshal(value, &t.Time)
+	}
+}

@@ -1,0 +1,198 @@
+package link
+
+import (
+	"context"
+	"sync"
+
+	"github.com/codeboltai/codebolt-providers/shared/wire"
+)
+
+// outbox holds what is to be sent, in order, until it has been written or, in a
+// session, acknowledged. It is safe for concurrent use.
+type outbox struct {
+	maxMessages int
+	maxBytes    int64
+	wake        chan struct{} // holds a token when there is something to write
+
+	mu      sync.Mutex
+	queue   []Message
+	first   uint64 // sequence number of queue[0]; numbers begin at 1
+	written int    // how many of queue the present connection was given
+	high    int    // how many of queue any connection of the session was given
+	bytes   int64
+	closed  bool
+	changed chan struct{} // closed and replaced when something leaves, or at the end
+}
+
+func newOutbox(o Options) *outbox {
+	return &outbox{
+		maxMessages: o.OutboxMessages, maxBytes: o.OutboxBytes, first: 1,
+		wake: make(chan struct{}, 1), changed: make(chan struct{}),
+	}
+}
+
+// put takes a message, or says why not.
+func (b *outbox) put(m Message) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.closed {
+		return ErrClosed
+	}
+	if len(b.queue) > 0 && (len(b.queue) >= b.maxMessages || b.bytes+int64(len(m.Data)) > b.maxBytes) {
+		return wire.Errorf(wire.Unavailable, "%w (%d messages, %d bytes)", ErrOverflow, len(b.queue), b.bytes)
+	}
+	b.queue = append(b.queue, m)
+	b.bytes += int64(len(m.Data))
+	signal(b.wake)
+	return nil
+}
+
+// change is closed when something leaves the outbox. Ask for it before looking.
+func (b *outbox) change() <-chan struct{} {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.changed
+}
+
+// next gives the next message to write on the present connection.
+func (b *outbox) next() (m Message, seq uint64, ok bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.written == len(b.queue) {
+		return Message{}, 0, false
+	}
+	return b.queue[b.written], b.first + uint64(b.written), true
+}
+
+// wrote notes that the message given by next was written. Without a session it
+// leaves the outbox.
+func (b *outbox) wrote(session bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.written++
+	b.high = max(b.high, b.written)
+	if !session {
+		b.drop(b.written)
+	}
+}
+
+// acknowledge drops everything up to seq. It reports whether the peer may have
+// seen that many.
+func (b *outbox) acknowledge(seq uint64) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if seq+1 < b.first {
+		return true // an old acknowledgement
+	}
+	n := seq + 1 - b.first
+	if n > uint64(b.high) {
+		return false
+	}
+	b.drop(int(n))
+	return true
+}
+
+// drop removes the first n messages, which the present connection has seen.
+func (b *outbox) drop(n int) {
+	if n == 0 {
+		return
+	}
+	for i := range n {
+		b.bytes -= int64(len(b.queue[i].Data))
+		b.queue[i] = Message{}
+	}
+	b.queue = b.queue[n:]
+	if len(b.queue) == 0 {
+		b.queue = nil
+	}
+	b.first += uint64(n)
+	b.written, b.high = max(0, b.written-n), max(0, b.high-n)
+	close(b.changed)
+	b.changed = make(chan struct{})
+}
+
+// rewind prepares for a new connection. In a session, the peer has received
+// everything up to seq, and the rest is written again; ok is false when it
+// cannot be so.
+func (b *outbox) rewind(seq uint64) (ok bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if seq+1 < b.first || seq+1-b.first > uint64(b.high) {
+		return false
+	}
+	b.drop(int(seq + 1 - b.first))
+	b.written = 0
+	if len(b.queue) > 0 {
+		signal(b.wake)
+	}
+	return true
+}
+
+// restart begins a new session: what the lost one had written and never heard
+// of is given up and counted, the rest is numbered anew.
+func (b *outbox) restart() (unconfirmed int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	unconfirmed = b.high
+	b.drop(unconfirmed)
+	b.first, b.written, b.high = 1, 0, 0
+	if len(b.queue) > 0 {
+		signal(b.wake)
+	}
+	return unconfirmed
+}
+
+// resend prepares for a new connection without a session.
+func (b *outbox) resend() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.written, b.high = 0, 0
+	if len(b.queue) > 0 {
+		signal(b.wake)
+	}
+}
+
+func (b *outbox) len() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(b.queue)
+}
+
+// close refuses further messages.
+func (b *outbox) close() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !b.closed {
+		b.closed = true
+		close(b.changed)
+		b.changed = make(chan struct{})
+	}
+}
+
+// empty waits until everything has left, or ctx or done ends.
+func (b *outbox) empty(ctx context.Context, done <-chan struct{}) error {
+	for {
+		changed := b.change()
+		if b.len() == 0 {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-done:
+			if b.len() == 0 {
+				return nil
+			}
+			return ErrClosed
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// signal puts a token into a channel of capacity 1.
+func signal(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}

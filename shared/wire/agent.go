@@ -75,6 +75,11 @@ type SelectedAgent struct {
 	Extra        Extra `json:",embed"`
 }
 
+// EnvRuntimeInstance is the environment variable that a runtime and everything
+// it starts have: the runtime's instance id. By it, what a killed runtime left
+// running is known. An extension of codebolt-runtime.
+const EnvRuntimeInstance = "CODEBOLT_RUNTIME_INSTANCE"
+
 // AgentTypeCommand is the agent type of a plain command. An extension of
 // codebolt-runtime; the documented types start agents that use the SDK.
 const AgentTypeCommand = "command"

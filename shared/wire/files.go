@@ -20,6 +20,10 @@ type FileRequest struct {
 	// extension: the protocol knows only text.
 	Encoding string `json:"encoding,omitzero"`
 
+	// Overwrite lets providerRenameItem, providerCopyFile and providerCopyFolder
+	// replace files that exist; without it they are refused. An extension.
+	Overwrite bool `json:"overwrite,omitzero"`
+
 	// Recursive, MaxEntries and MaxDepth make providerGetFullProject list the
 	// whole tree instead of the top level. An extension.
 	Recursive  bool `json:"recursive,omitzero"`

@@ -84,9 +84,10 @@ type AppFSArgs struct {
 	Encoding string  `json:"encoding,omitzero"`
 
 	// The rest are extensions.
-	Limit    int64 `json:"limit,omitzero"`    // readFile: most bytes; readDir, walk: most entries
-	MaxDepth int   `json:"maxDepth,omitzero"` // walk
-	Extra    Extra `json:",embed"`
+	Limit     int64 `json:"limit,omitzero"`     // readFile: most bytes; readDir, walk: most entries
+	MaxDepth  int   `json:"maxDepth,omitzero"`  // walk
+	Overwrite bool  `json:"overwrite,omitzero"` // renameItem, copyFile, copyFolder
+	Extra     Extra `json:",embed"`
 }
 
 // AppFSReply answers an AppFS.

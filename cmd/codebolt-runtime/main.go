@@ -1,0 +1,162 @@
+// Command codebolt-runtime is the reference runtime: it runs beside the agents,
+// inside an environment, and serves the provider that started it.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/codeboltai/codebolt-providers/shared/agenthost"
+	"github.com/codeboltai/codebolt-providers/shared/runtime"
+	"github.com/codeboltai/codebolt-providers/shared/wire"
+)
+
+// version is the version of this build; releases set it with -ldflags.
+var version = "0.0.0-dev"
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	status := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	os.Exit(status)
+}
+
+type options struct {
+	workspace, name, dir, instance, listen string
+	protect                                []string
+	ownerTimeout                           time.Duration
+	history                                int
+}
+
+func run(ctx context.Context, args []string, stdout *os.File, stderr io.Writer) int {
+	var o options
+	flags := flag.NewFlagSet("codebolt-runtime", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	flags.StringVar(&o.workspace, "workspace", "", "directory of the agents")
+	flags.StringVar(&o.name, "name", "", "name of the environment")
+	flags.StringVar(&o.dir, "dir", "", "private directory with the file token; the file address is written there")
+	flags.StringVar(&o.instance, "instance", "", "id that this process proves itself with")
+	flags.StringVar(&o.listen, "listen", "", "unix:PATH, or tcp:HOST:PORT on loopback, where a busy port gives way to the next")
+	flags.DurationVar(&o.ownerTimeout, "owner-timeout", 10*time.Minute, "end after so long without a provider; negative: never")
+	flags.IntVar(&o.history, "history", 1<<20, "bytes of each agent's output kept for a provider that comes back")
+	flags.Func("protect", "name at the workspace's root that file calls never change; may be repeated", func(name string) error {
+		o.protect = append(o.protect, name)
+		return nil
+	})
+	showVersion := flags.Bool("version", false, "print the version and exit")
+	flags.Usage = func() {
+		fmt.Fprintf(stderr, "codebolt-runtime runs agents in an environment for the provider that starts it.\n"+
+			"To run something in an environment: codebolt-providers run PROVIDER -- COMMAND\n\nflags:\n")
+		flags.PrintDefaults()
+	}
+	if err := flags.Parse(args); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			return 0
+		}
+		return 2
+	}
+	if *showVersion {
+		fmt.Fprintln(stdout, "codebolt-runtime", version)
+		return 0
+	}
+	if o.workspace == "" || o.dir == "" || o.listen == "" {
+		fmt.Fprintln(stderr, "codebolt-runtime: --workspace, --dir and --listen are needed; it is usually started by a provider")
+		return 2
+	}
+	log := slog.New(slog.NewJSONHandler(stderr, nil))
+	if err := serve(ctx, o, stdout, log); err != nil {
+		log.Error("ended", "error", err)
+		return 1
+	}
+	return 0
+}
+
+func serve(ctx context.Context, o options, stdout *os.File, log *slog.Logger) error {
+	token, err := os.ReadFile(filepath.Join(o.dir, runtime.TokenFile))
+	if err != nil {
+		return err
+	}
+	host, err := agenthost.New(agenthost.Options{
+		Workspace: o.workspace, Name: o.name, InstanceID: o.instance, Token: strings.TrimSpace(string(token)), Version: version,
+		Protected: o.protect, OwnerTimeout: o.ownerTimeout, History: o.history, Log: log,
+	})
+	if err != nil {
+		return err
+	}
+	ln, address, err := listen(ctx, o.listen)
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(o.dir, runtime.AddressFile), []byte(address), 0o600); err != nil {
+		return errors.Join(err, ln.Close())
+	}
+	fmt.Fprintf(stdout, "%s on %s\n", wire.RuntimeReadyLine, address)
+	// Whoever waited for that line may be gone before the next would come.
+	if err := stdout.Close(); err != nil {
+		log.Warn("stdout", "error", err)
+	}
+	err = host.Serve(ctx, ln)
+	if path, ok := strings.CutPrefix(address, "unix:"); ok && filepath.Dir(path) != filepath.Clean(o.dir) {
+		_ = os.Remove(filepath.Dir(path)) // made by listen; refused unless it is empty
+	}
+	return err
+}
+
+// portTries is how many ports from the wanted one on are tried.
+const portTries = 100
+
+// listen opens the listener and tells its address in the same form.
+func listen(ctx context.Context, want string) (net.Listener, string, error) {
+	network, where, _ := strings.Cut(want, ":")
+	lc := &net.ListenConfig{}
+	switch network {
+	case "unix":
+		if err := os.MkdirAll(filepath.Dir(where), 0o700); err != nil {
+			return nil, "", err
+		}
+		if err := os.Remove(where); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return nil, "", err
+		}
+		ln, err := lc.Listen(ctx, "unix", where)
+		if err != nil {
+			return nil, "", err
+		}
+		return ln, want, os.Chmod(where, 0o600)
+	case "tcp":
+		host, text, err := net.SplitHostPort(where)
+		if err != nil {
+			return nil, "", wire.Errorf(wire.Invalid, "listen: %w", err)
+		}
+		if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+			return nil, "", wire.Errorf(wire.Invalid, "listen: %q is not a loopback address; agents are not for the network", host)
+		}
+		port, err := strconv.Atoi(text)
+		if err != nil {
+			return nil, "", wire.Errorf(wire.Invalid, "listen: %q is no port", text)
+		}
+		for try := range portTries {
+			next := port
+			if port != 0 {
+				next += try
+			}
+			var ln net.Listener
+			if ln, err = lc.Listen(ctx, "tcp", net.JoinHostPort(host, strconv.Itoa(next))); err == nil {
+				return ln, "tcp:" + ln.Addr().String(), nil
+			}
+		}
+		return nil, "", wire.Errorf(wire.Unavailable, "listen: no free port from %d on: %w", port, err)
+	}
+	return nil, "", wire.Errorf(wire.Invalid, "listen: %q is neither unix:PATH nor tcp:HOST:PORT", want)
+}

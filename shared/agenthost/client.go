@@ -1,0 +1,269 @@
+package agenthost
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/codeboltai/codebolt-providers/shared/link"
+	"github.com/codeboltai/codebolt-providers/shared/wire"
+	"github.com/codeboltai/codebolt-providers/shared/workspace"
+)
+
+// maxFileCalls is how many file calls of one client run at once; while so many
+// run, the client is read no further.
+const maxFileCalls = 64
+
+// client is a connected provider. Each has a pump, which tells it all that the
+// agents' histories hold, at its own pace.
+type client struct {
+	h     *Host
+	link  *link.Link
+	calls chan struct{}
+
+	// Under Host.mu.
+	up      bool
+	telling bool // the pump has a frame in hand
+	seen    map[*agent]*cursor
+}
+
+// cursor is how far a client has been told of an agent.
+type cursor struct {
+	started bool             // was told that it runs
+	late    bool             // it ran when this client came
+	next    int              // index of the next event
+	live    int              // events before it happened before this client came
+	told    int64            // agent.total of what was told
+	offset  map[string]int64 // end of what was told, by stream
+}
+
+// behind reports whether there is something to tell.
+func (at *cursor) behind(a *agent) bool {
+	return (!at.started && a.started != nil) || max(at.next, a.first) < a.first+len(a.events)
+}
+
+func (h *Host) accept(l *link.Link, _ *http.Request) link.Handler {
+	c := &client{h: h, link: l, calls: make(chan struct{}, maxFileCalls), seen: map[*agent]*cursor{}}
+	h.mu.Lock()
+	h.clients[c] = true
+	for _, a := range h.agents {
+		c.seen[a] = &cursor{late: a.started != nil, next: a.first, live: a.first + len(a.events), told: a.total - int64(a.kept), offset: map[string]int64{}}
+	}
+	h.mu.Unlock()
+	h.wg.Go(c.pump)
+	return link.Handler{
+		Up:      func(link.Up) { c.setUp(true) },
+		Down:    func(error) { c.setUp(false) },
+		Message: c.receive,
+		Lost:    func(loss link.Loss) { h.log.Warn("session lost", "unconfirmed", loss.Unconfirmed) },
+	}
+}
+
+func (c *client) setUp(up bool) {
+	c.h.mu.Lock()
+	defer c.h.mu.Unlock()
+	c.up = up
+	if !up && !c.h.connected() {
+		c.h.alone = time.Now()
+	}
+	c.h.moved.Broadcast()
+}
+
+// pump tells the client of every event, in each agent's order.
+func (c *client) pump() {
+	h := c.h
+	stop := make(chan struct{})
+	defer close(stop)
+	go func() { // wake the pump when the link ends
+		select {
+		case <-c.link.Done():
+		case <-stop:
+		}
+		h.mu.Lock()
+		delete(h.clients, c)
+		if !h.connected() {
+			h.alone = time.Now()
+		}
+		h.moved.Broadcast()
+		h.mu.Unlock()
+	}()
+	for {
+		frame, ok := c.next()
+		if !ok {
+			return
+		}
+		// While the provider is away the outbox fills, and then this waits; the
+		// agents' histories go on, within their limits.
+		if err := c.link.SendWait(context.WithoutCancel(h.ctx), frame); err != nil {
+			if !errors.Is(err, link.ErrClosed) {
+				h.log.Debug("not told", "error", err)
+			}
+			return
+		}
+	}
+}
+
+// next waits for something to tell; false when the client is gone.
+func (c *client) next() ([]byte, bool) {
+	h := c.h
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if c.telling {
+		c.telling = false
+		h.moved.Broadcast()
+	}
+	defer func() { c.telling = true }()
+	for {
+		if !h.clients[c] {
+			return nil, false
+		}
+		for _, a := range h.agents {
+			at := c.seen[a]
+			if at == nil {
+				at = &cursor{offset: map[string]int64{}}
+				c.seen[a] = at
+			}
+			if !at.behind(a) {
+				continue
+			}
+			h.moved.Broadcast() // an agent may wait for the slowest client
+			if !at.started && a.started != nil {
+				at.started = true
+				started := *a.started
+				started.Replay = at.late
+				return encode(&started), true
+			}
+			at.next = max(at.next, a.first)
+			ev := a.events[at.next-a.first]
+			at.next++
+			at.told = ev.upTo
+			if ev.output == nil {
+				return ev.frame(at.next <= at.live, 0), true
+			}
+			seen := at.offset[ev.output.Stream]
+			at.offset[ev.output.Stream] = ev.output.Offset + int64(ev.size)
+			return ev.frame(at.next <= at.live, seen), true
+		}
+		h.moved.Wait()
+	}
+}
+
+// receive handles a message of the client. It runs on the link's goroutine.
+func (c *client) receive(m link.Message) {
+	head, err := wire.Peek(m.Data)
+	if err != nil || head.Type == "" {
+		c.fault(head.RequestID, "a message needs a type")
+		return
+	}
+	switch head.Type {
+	case wire.TypePing, wire.TypePong, wire.TypeSetNarrative:
+		// Keepalives need no answer, and a plain command has no narrative.
+	case wire.TypeAppFS:
+		c.file(m.Data)
+	case wire.TypeMessageResponse:
+		msg := &wire.MessageResponse{}
+		if err := wire.Unmarshal(m.Data, msg); err != nil {
+			c.fault(head.RequestID, err.Error())
+			return
+		}
+		c.h.prompt(msg)
+	case wire.TypeStopProcess:
+		stop := &wire.StopProcess{}
+		if err := wire.Unmarshal(m.Data, stop); err != nil {
+			c.fault(head.RequestID, err.Error())
+			return
+		}
+		c.h.stop(stop)
+	default:
+		if !c.h.deliver(m.Data) {
+			c.fault(head.RequestID, "no agent here takes messages of type "+head.Type)
+		}
+	}
+}
+
+// file answers a file call. Calls run concurrently; the provider keeps those
+// apart that touch the same path.
+func (c *client) file(frame []byte) {
+	call := &wire.AppFS{}
+	if err := wire.Unmarshal(frame, call); err != nil {
+		c.fault("", err.Error())
+		return
+	}
+	c.calls <- struct{}{}
+	c.h.wg.Go(func() {
+		defer func() { <-c.calls }()
+		reply, err := wire.Marshal(workspace.Serve(c.h.ctx, c.h.files, call))
+		if err == nil {
+			err = c.link.SendWait(context.WithoutCancel(c.h.ctx), reply)
+		}
+		if wire.CodeOf(err) == wire.TooLarge {
+			reply, err = wire.Marshal(&wire.AppFSReply{Type: wire.TypeAppFSResponse, RequestID: call.RequestID, Problem: wire.ProblemOf(err)})
+			if err == nil {
+				err = c.link.Send(reply)
+			}
+		}
+		if err != nil && !errors.Is(err, link.ErrClosed) {
+			c.h.log.Warn("file call not answered", "action", call.Action, "error", err)
+		}
+	})
+}
+
+// fault answers a frame that cannot be used.
+func (c *client) fault(id wire.ID, why string) {
+	frame, err := wire.Marshal(wire.MessageFault{
+		ID: string(wire.NewID()), Type: wire.TypeResponse, Error: why, RequestID: id, Timestamp: wire.Now(),
+	})
+	if err == nil {
+		err = c.link.Send(frame)
+	}
+	if err != nil {
+		c.h.log.Debug("fault not told", "why", why, "error", err)
+	}
+}
+
+// target finds out which agent a frame names.
+func target(frame []byte) (agentID string) {
+	var m struct {
+		Data struct {
+			AgentID json.RawMessage `json:"agentId"`
+		} `json:"data"`
+	}
+	if json.Unmarshal(frame, &m) != nil {
+		return ""
+	}
+	return unquote(m.Data.AgentID)
+}
+
+// lastWords is how long connected providers have to hear how their agents ended.
+const lastWords = 2 * time.Second
+
+// settle waits until every connected client has been told everything, or
+// lastWords have passed.
+func (h *Host) settle() {
+	late := false
+	timer := time.AfterFunc(lastWords, func() {
+		h.mu.Lock()
+		late = true
+		h.moved.Broadcast()
+		h.mu.Unlock()
+	})
+	defer timer.Stop()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for !late && h.someoneBehind() {
+		h.moved.Wait()
+	}
+}
+
+func (h *Host) someoneBehind() bool {
+	for c := range h.clients {
+		for _, a := range h.agents {
+			if at := c.seen[a]; c.up && (at == nil || at.behind(a) || c.telling) {
+				return true
+			}
+		}
+	}
+	return false
+}

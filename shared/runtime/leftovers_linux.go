@@ -1,0 +1,54 @@
+package runtime
+
+import (
+	"bytes"
+	"os"
+	"strconv"
+	"syscall"
+
+	"github.com/codeboltai/codebolt-providers/shared/wire"
+)
+
+// killLeftovers ends every process that an instance of a runtime started and
+// left, the runtime itself included. They are known by the variable in their
+// environment, which nobody else has: the instance's id is random.
+func killLeftovers(instance string) {
+	if len(instance) < 16 {
+		return
+	}
+	mark := []byte(wire.EnvRuntimeInstance + "=" + instance)
+	// A process may start another while we look; two rounds without a find end it.
+	for quiet := 0; quiet < 2; {
+		found := false
+		for _, pid := range processes() {
+			environ, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/environ")
+			if err != nil || pid == os.Getpid() {
+				continue
+			}
+			for pair := range bytes.SplitSeq(environ, []byte{0}) {
+				if bytes.Equal(pair, mark) {
+					found = syscall.Kill(pid, syscall.SIGKILL) == nil || found
+				}
+			}
+		}
+		if found {
+			quiet = 0
+		} else {
+			quiet++
+		}
+	}
+}
+
+func processes() []int {
+	entries, err := os.ReadDir("/proc")
+	if err != nil {
+		return nil
+	}
+	var pids []int
+	for _, e := range entries {
+		if pid, err := strconv.Atoi(e.Name()); err == nil {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}

@@ -1,0 +1,259 @@
+package runtime
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/codeboltai/codebolt-providers/shared/resource"
+	"github.com/codeboltai/codebolt-providers/shared/wire"
+)
+
+// Files in a runtime's private directory that codebolt-runtime knows too.
+const (
+	TokenFile   = "token"   // what it demands of callers
+	AddressFile = "address" // where it listens; it writes that itself
+)
+
+const (
+	fileInstance = "instance"
+	fileLog      = "log"
+	fileSocket   = "sock"
+)
+
+// Process is a running runtime. Its methods are safe for concurrent use.
+type Process struct {
+	record  resource.RuntimeRecord
+	token   string
+	adopted bool
+	done    chan struct{} // closed when the process has ended
+	release chan struct{}
+	once    sync.Once
+	watcher sync.WaitGroup
+}
+
+// Adopted tells that the process was found rather than started.
+func (p *Process) Adopted() bool { return p.adopted }
+
+// Token is what the runtime demands; "" for an upstream one.
+func (p *Process) Token() string { return p.token }
+
+// Record is how to find this process again with [Adopt].
+func (p *Process) Record() resource.RuntimeRecord { return p.record }
+
+// Done is closed when the process has ended.
+func (p *Process) Done() <-chan struct{} { return p.done }
+
+// URL is where the runtime listens: ws://host:port, or ws+unix:///path.
+func (p *Process) URL() string {
+	kind, where, _ := strings.Cut(p.record.Address, ":")
+	if kind == "unix" {
+		return "ws+unix://" + filepath.ToSlash(where)
+	}
+	return "ws://" + where
+}
+
+// Dial opens a byte stream to the runtime's listener.
+func (p *Process) Dial(ctx context.Context) (net.Conn, error) { return dial(ctx, p.record.Address) }
+
+func dial(ctx context.Context, address string) (net.Conn, error) {
+	network, where, ok := strings.Cut(address, ":")
+	if !ok || (network != "unix" && network != "tcp") {
+		return nil, wire.Errorf(wire.Invalid, "reach the runtime: %q is no address", address)
+	}
+	conn, err := (&net.Dialer{}).DialContext(ctx, network, where)
+	if err != nil {
+		return nil, wire.Errorf(wire.Unavailable, "reach the runtime: %w", err)
+	}
+	return conn, nil
+}
+
+// request makes one HTTP call of the runtime.
+func request(ctx context.Context, address, token, method, path string) ([]byte, error) {
+	transport := &http.Transport{
+		DialContext:       func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx, address) },
+		DisableKeepAlives: true,
+	}
+	req, err := http.NewRequestWithContext(ctx, method, "http://runtime"+path, nil)
+	if err != nil {
+		return nil, err
+	}
+	if token != "" {
+		req.Header.Set("Authorization", "Bearer "+token)
+	}
+	resp, err := transport.RoundTrip(req)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
+	if err == nil && resp.StatusCode >= 300 {
+		err = wire.Errorf(wire.Unavailable, "the runtime answered %s with status %d", path, resp.StatusCode)
+	}
+	return body, err
+}
+
+// healthLimit bounds a look at a runtime's health.
+const healthLimit = 2 * time.Second
+
+func health(ctx context.Context, address, token string) (wire.RuntimeHealth, error) {
+	ctx, cancel := context.WithTimeout(ctx, healthLimit)
+	defer cancel()
+	var h wire.RuntimeHealth
+	body, err := request(ctx, address, token, http.MethodGet, "/health")
+	if err == nil {
+		err = json.Unmarshal(body, &h)
+	}
+	if err != nil {
+		return h, fmt.Errorf("health of the runtime: %w", err)
+	}
+	return h, nil
+}
+
+// Health asks the runtime how it is. It answers within two seconds.
+func (p *Process) Health(ctx context.Context) (wire.RuntimeHealth, error) {
+	h, err := health(ctx, p.record.Address, p.token)
+	if err == nil && !p.record.Upstream && h.InstanceID != p.record.InstanceID {
+		err = wire.Errorf(wire.Conflict, "health of the runtime: another process answers at %s", p.record.Address)
+	}
+	return h, err
+}
+
+// Agents is how many agents run in it now. An upstream runtime does not tell;
+// one that lives counts as having some.
+func (p *Process) Agents(ctx context.Context) (int, error) {
+	h, err := p.Health(ctx)
+	if err == nil && p.record.Upstream {
+		return 1, nil
+	}
+	return h.Agents, err
+}
+
+// Release lets go of the process without stopping it. It is idempotent.
+func (p *Process) Release() {
+	p.once.Do(func() { close(p.release) })
+	if p.adopted {
+		p.watcher.Wait()
+	}
+}
+
+// killDelay is how long past its grace a runtime has to stop its agents and end.
+const killDelay = time.Second
+
+// Stop ends the runtime and its agents: in good order within grace, else by
+// force. It is idempotent, and returns when the process has ended.
+func (p *Process) Stop(ctx context.Context, grace time.Duration) error {
+	defer p.Release()
+	select {
+	case <-p.done:
+		return p.sweep()
+	default:
+	}
+	if p.record.Upstream {
+		terminate(p.record)
+	} else {
+		ask, cancel := context.WithTimeout(ctx, grace)
+		if _, err := request(ask, p.record.Address, p.token, http.MethodPost, "/shutdown"); err != nil {
+			terminate(p.record)
+		}
+		cancel()
+	}
+	timer := time.NewTimer(grace + killDelay)
+	defer timer.Stop()
+	select {
+	case <-p.done:
+		return p.sweep()
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+	kill(p.record)
+	select {
+	case <-p.done:
+		return p.sweep()
+	case <-time.After(killDelay):
+		return wire.Errorf(wire.Internal, "stop the runtime: process %d does not end", p.record.PID)
+	}
+}
+
+// sweep ends what a runtime that is gone left running, and takes away its files
+// save the log.
+func (p *Process) sweep() error {
+	killLeftovers(p.record.InstanceID)
+	var errs []error
+	for _, name := range []string{TokenFile, fileInstance, AddressFile, fileSocket} {
+		if err := os.Remove(filepath.Join(p.record.Dir, name)); err != nil && !errors.Is(err, os.ErrNotExist) {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// Adopt finds the runtime that rec tells of. It fails with kind NotFound when
+// that one no longer runs, or does not prove that it is the one.
+func Adopt(ctx context.Context, spec Spec, rec resource.RuntimeRecord) (*Process, error) {
+	if rec.Upstream != (spec.Upstream != nil) {
+		return nil, wire.Errorf(wire.NotFound, "adopt the runtime: the configuration asks for another kind")
+	}
+	if address, err := os.ReadFile(filepath.Join(rec.Dir, AddressFile)); err == nil {
+		rec.Address = strings.TrimSpace(string(address))
+	}
+	if rec.Address == "" {
+		return nil, wire.Errorf(wire.NotFound, "adopt the runtime: it never listened")
+	}
+	p := &Process{record: rec, adopted: true, done: make(chan struct{}), release: make(chan struct{})}
+	if rec.Upstream {
+		if started, alive := resource.ProcessStarted(rec.PID); !alive || started != rec.Started {
+			return nil, wire.Errorf(wire.NotFound, "adopt the runtime: it has ended")
+		}
+		if _, err := health(ctx, rec.Address, ""); err != nil {
+			return nil, wire.Errorf(wire.NotFound, "adopt the runtime: %w", err)
+		}
+	} else {
+		token, err := os.ReadFile(filepath.Join(rec.Dir, TokenFile))
+		if err != nil {
+			return nil, wire.Errorf(wire.NotFound, "adopt the runtime: %w", err)
+		}
+		p.token = string(token)
+		h, err := p.Health(ctx)
+		if err != nil {
+			return nil, wire.Errorf(wire.NotFound, "adopt the runtime: %w", err)
+		}
+		started, alive := resource.ProcessStarted(h.PID)
+		if !alive {
+			return nil, wire.Errorf(wire.NotFound, "adopt the runtime: it is ending")
+		}
+		p.record.PID, p.record.Started = h.PID, started
+	}
+	p.watcher.Go(p.watch)
+	return p, nil
+}
+
+// watchEvery is how often an adopted process is looked at: it is nobody's child
+// that could be waited for.
+const watchEvery = 250 * time.Millisecond
+
+func (p *Process) watch() {
+	ticker := time.NewTicker(watchEvery)
+	defer ticker.Stop()
+	for {
+		started, alive := resource.ProcessStarted(p.record.PID)
+		if !alive || started != p.record.Started {
+			close(p.done)
+			return
+		}
+		select {
+		case <-ticker.C:
+		case <-p.release:
+			return
+		}
+	}
+}

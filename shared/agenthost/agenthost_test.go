@@ -197,7 +197,9 @@ func (p *peer) tell(s *story, id string, h heard) {
 	}
 }
 
-func sh(script string) wire.AgentCommand { return wire.AgentCommand{Argv: []string{"sh", "-c", script}} }
+func sh(script string) wire.AgentCommand {
+	return wire.AgentCommand{Argv: []string{"sh", "-c", script}}
+}
 
 func TestACommandsStreamsComeApartWithItsExitStatus(t *testing.T) {
 	t.Parallel()
@@ -493,4 +495,3 @@ func TestEndingTheHostEndsAgentsInOrderAndTellsOfIt(t *testing.T) {
 		t.Errorf("stdout %q, end %+v", s.stdout, s.end)
 	}
 }
-

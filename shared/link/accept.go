@@ -146,7 +146,7 @@ func (a *Acceptor) serve(l *accepted, session bool) {
 		timer := time.NewTimer(l.opt.SessionTTL)
 		select {
 		case c := <-l.incoming:
-			err := l.Link.serve(c)
+			err := l.serve(c)
 			switch {
 			case l.leaving():
 				end = l.reason()

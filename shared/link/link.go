@@ -175,10 +175,9 @@ func (l *Link) dialing(d Dialer) {
 	pauses.Reset()
 	away := time.Now()
 	for {
-		begun := time.Now()
 		c, err := l.connect(d)
 		if err == nil {
-			begun = time.Now()
+			begun := time.Now()
 			err = l.serve(c)
 			away = time.Now()
 			if time.Since(begun) >= l.opt.Stable {

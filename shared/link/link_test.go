@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -267,7 +268,7 @@ func TestTowardsAPlainPeerMessagesArriveInOrderAndTheGreetingIsChecked(t *testin
 		}
 	}
 	for i := range 50 {
-		if s := <-got; s != fmt.Sprint(i) {
+		if s := <-got; s != strconv.Itoa(i) {
 			t.Fatalf("got %q, want %d", s, i)
 		}
 	}
@@ -326,7 +327,7 @@ func TestARefusalForGoodEndsTheLinkAndOthersAreTriedAgain(t *testing.T) {
 		status int
 		final  bool
 	}{{401, true}, {403, true}, {404, true}, {429, false}, {503, false}} {
-		t.Run(fmt.Sprint(test.status), func(t *testing.T) {
+		t.Run(strconv.Itoa(test.status), func(t *testing.T) {
 			t.Parallel()
 			var tries atomic.Int64
 			second := make(chan struct{})

@@ -35,7 +35,7 @@ func (l *Link) serve(c *conn) error {
 		l.current = nil
 		l.mu.Unlock()
 	}()
-	defer c.ws.Close()
+	defer func() { _ = c.ws.Close() }()                          // again, if need be
 	cut := context.AfterFunc(l.ctx, func() { _ = c.ws.Close() }) // the reader notices
 	defer cut()
 	if err := c.begin(); err != nil {

@@ -155,7 +155,9 @@ func (o *ClientOptions) logger() *slog.Logger {
 func (c *Client) Send(frame []byte) error { return c.link.Send(frame) }
 
 // SendWait is Send, but waits for room.
-func (c *Client) SendWait(ctx context.Context, frame []byte) error { return c.link.SendWait(ctx, frame) }
+func (c *Client) SendWait(ctx context.Context, frame []byte) error {
+	return c.link.SendWait(ctx, frame)
+}
 
 // Status tells how the connection stands.
 func (c *Client) Status() link.Status { return c.link.Status() }

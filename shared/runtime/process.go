@@ -128,13 +128,11 @@ func (p *Process) Health(ctx context.Context) (wire.RuntimeHealth, error) {
 	return h, err
 }
 
-// Agents is how many agents run in it now. An upstream runtime does not tell;
-// one that lives counts as having some.
+// Agents is how many agents run in it now. An upstream runtime does not tell,
+// and counts as having none: it has no end of its own when its owner stays away,
+// so it is not left behind for them.
 func (p *Process) Agents(ctx context.Context) (int, error) {
 	h, err := p.Health(ctx)
-	if err == nil && p.record.Upstream {
-		return 1, nil
-	}
 	return h.Agents, err
 }
 

@@ -42,7 +42,7 @@ func testMain(m *testing.M) int {
 	}
 	defer os.RemoveAll(dir)
 	program = filepath.Join(dir, "codebolt-runtime")
-	build := exec.Command("go", "build", "-o", program, ".") //nolint:noctx // the tests cannot begin without it
+	build := exec.Command("go", "build", "-o", program, ".")
 	build.Dir = filepath.Join("..", "..", "cmd", "codebolt-runtime")
 	if out, err := build.CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "build codebolt-runtime: %v\n%s", err, out)
@@ -60,7 +60,7 @@ func upstream(port string) {
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("/health", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"status":"ok"}`) })
-	ln, err := net.Listen("tcp", "127.0.0.1:"+port) //nolint:noctx // ends with the process
+	ln, err := net.Listen("tcp", "127.0.0.1:"+port)
 	if err != nil {
 		fmt.Println(err)
 		os.Exit(1)

@@ -61,8 +61,8 @@ func find(configured string) (string, error) {
 		return usable(path, EnvProgram)
 	}
 	if self, err := os.Executable(); err == nil {
-		if real, err := filepath.EvalSymlinks(self); err == nil {
-			self = real
+		if target, err := filepath.EvalSymlinks(self); err == nil {
+			self = target
 		}
 		beside := filepath.Join(filepath.Dir(self), programName())
 		if _, err := os.Stat(beside); err == nil {

@@ -113,7 +113,7 @@ func startOwn(ctx context.Context, spec Spec, logFile *os.File) (*Process, error
 	for _, name := range spec.Protected {
 		args = append(args, "--protect", name)
 	}
-	cmd := exec.Command(program, args...) //nolint:noctx // it outlives this call; ctx bounds the start alone
+	cmd := exec.Command(program, args...) //nolint:noctx,forbidigo // it outlives this call; ctx bounds the start alone
 	ready, err := cmd.StdoutPipe()
 	if err != nil {
 		return nil, fmt.Errorf("start the runtime: %w", err)
@@ -198,7 +198,7 @@ func startUpstream(ctx context.Context, spec Spec, logFile *os.File) (*Process, 
 	if err != nil {
 		return nil, fmt.Errorf("start the runtime: %w", err)
 	}
-	cmd := exec.Command(argv[0], argv[1:]...) //nolint:noctx // it outlives this call; ctx bounds the start alone
+	cmd := exec.Command(argv[0], argv[1:]...) //nolint:noctx,forbidigo // it outlives this call; ctx bounds the start alone
 	cmd.Stdout, cmd.Stderr = logFile, logFile
 	address := "tcp:" + net.JoinHostPort(up.Host, strconv.Itoa(port))
 	p, err := spawn(cmd, spec, address)

@@ -183,7 +183,10 @@ type ProviderStop struct {
 	Header
 	EnvironmentName string `json:"environmentName,omitzero"`
 	EnvironmentID   string `json:"environmentId,omitzero"`
-	Extra           Extra  `json:",embed"`
+	// OnStop is the policy for this time, in place of the configured one. An
+	// extension.
+	OnStop string `json:"onStop,omitzero"`
+	Extra  Extra  `json:",embed"`
 }
 
 // CloseSignal asks the provider to let go of the environment without deleting

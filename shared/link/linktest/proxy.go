@@ -4,6 +4,7 @@ package linktest
 
 import (
 	"context"
+	"errors"
 	"io"
 	"math/rand/v2"
 	"net"
@@ -138,7 +139,7 @@ func (p *Proxy) pass(from, to net.Conn) {
 			return
 		}
 		if err != nil || werr != nil {
-			if err == io.EOF && werr == nil {
+			if errors.Is(err, io.EOF) && werr == nil {
 				if half, ok := to.(interface{ CloseWrite() error }); ok {
 					_ = half.CloseWrite()
 				}

@@ -1,0 +1,80 @@
+package provider
+
+import (
+	"io/fs"
+	"runtime/debug"
+	"slices"
+
+	"github.com/codeboltai/codebolt-providers/shared/manifest"
+	"github.com/codeboltai/codebolt-providers/shared/wire"
+)
+
+// Version is the version of this build; releases set it with -ldflags.
+var Version = "0.0.0-dev"
+
+// Definition is all that the base needs to know of a provider.
+type Definition struct {
+	// Manifests holds the provider's two manifest files, codeboltprovider.yaml
+	// and providers.yaml; their defaults are the lowest layer of configuration.
+	Manifests fs.FS
+	// Provider opens the environments.
+	Provider Provider
+	// Environment is a value of the type that Provider.Open returns, which may
+	// be a nil pointer: the optional interfaces that this type implements are
+	// the provider's capabilities. Open must return no other type.
+	Environment Environment
+}
+
+func (d *Definition) manifest() (*manifest.Manifest, error) { return manifest.Load(d.Manifests, ".") }
+
+// Capabilities is what a provider can do, derived from the interfaces it
+// implements. It is what --capabilities prints.
+type Capabilities struct {
+	Name     string   `json:"name"`
+	UniqueID string   `json:"uniqueId"`
+	Version  string   `json:"version"`  // of the manifest
+	Build    string   `json:"build"`    // of the program
+	Requests []string `json:"requests"` // inbound types answered with more than an error of kind unsupported
+	Reaper   bool     `json:"gc"`       // has the subcommand gc
+}
+
+func (d *Definition) capabilities(m *manifest.Manifest) Capabilities {
+	_, reaper := d.Provider.(Reaper)
+	c := Capabilities{Name: m.Name, UniqueID: m.UniqueID, Version: m.Version, Build: buildVersion(), Reaper: reaper}
+	for _, verb := range wire.Verbs {
+		if verb.OK != wire.None && d.supports(verb.Type) {
+			c.Requests = append(c.Requests, verb.Type)
+		}
+	}
+	slices.Sort(c.Requests)
+	return c
+}
+
+// supports reports whether the provider has the ability behind a request type.
+func (d *Definition) supports(typ string) bool {
+	ok := true
+	switch typ {
+	case wire.TypeGetDiffFiles:
+		_, ok = d.Environment.(Differ)
+	case wire.TypeMergeAsPatch, wire.TypeCreatePatchRequest:
+		_, ok = d.Environment.(Patcher)
+	case wire.TypeSendPR, wire.TypeCreatePullRequest:
+		_, ok = d.Environment.(PullRequester)
+	case wire.TypeEnvironmentRestart:
+		_, ok = d.Environment.(Restarter)
+	case wire.TypeProspectivePath:
+		_, ok = d.Provider.(PathPlanner)
+	}
+	return ok
+}
+
+func buildVersion() string {
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, s := range info.Settings {
+			if s.Key == "vcs.revision" && len(s.Value) >= 12 {
+				return Version + "+" + s.Value[:12]
+			}
+		}
+	}
+	return Version
+}

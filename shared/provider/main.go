@@ -1,0 +1,224 @@
+package provider
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"github.com/codeboltai/codebolt-providers/shared/manifest"
+	"github.com/codeboltai/codebolt-providers/shared/redact"
+	"github.com/codeboltai/codebolt-providers/shared/resource"
+	"github.com/codeboltai/codebolt-providers/shared/wire"
+)
+
+// Exit statuses of a provider program.
+const (
+	exitOK    = 0
+	exitError = 1
+	exitUsage = 2
+)
+
+// Main is the whole main function of a provider program: it runs the provider
+// for the server that started this process and exits. SIGTERM and SIGINT let go
+// of the environment and exit 0; a second one exits at once.
+func Main(def Definition) {
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	ctx, cancel := context.WithCancelCause(context.Background())
+	go func() {
+		sig := <-signals
+		cancel(fmt.Errorf("received %v", sig))
+		<-signals
+		os.Exit(exitError)
+	}()
+	os.Exit(Run(ctx, def, Process{Args: os.Args, Environ: os.Environ(), Stdout: os.Stdout, Stderr: os.Stderr}))
+}
+
+// Process is what a provider program is started with.
+type Process struct {
+	Args    []string // with the program's name
+	Environ []string // as os.Environ
+	Stdout  io.Writer
+	Stderr  io.Writer
+}
+
+// Run is Main without the process: it returns the exit status instead of
+// exiting and lets go of the environment when ctx ends. Many may run at once.
+func Run(ctx context.Context, def Definition, p Process) int {
+	m, err := def.manifest()
+	if err != nil {
+		fmt.Fprintln(p.Stderr, "the provider's own manifest is wrong:", err)
+		return exitError
+	}
+	name := filepath.Base(p.Args[0])
+	flags := flag.NewFlagSet(name, flag.ContinueOnError)
+	flags.SetOutput(p.Stderr)
+	version := flags.Bool("version", false, "print the version and exit")
+	capabilities := flags.Bool("capabilities", false, "print what this provider can do, as JSON, and exit")
+	flags.Usage = func() { usage(p.Stderr, name, m, &def, flags) }
+	if err := flags.Parse(p.Args[1:]); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			return exitOK
+		}
+		return exitUsage
+	}
+	switch {
+	case *version:
+		fmt.Fprintf(p.Stdout, "%s %s\n", m.UniqueID, buildVersion())
+		return exitOK
+	case *capabilities:
+		return printJSON(p, def.capabilities(m))
+	case flags.Arg(0) == "gc":
+		return reap(ctx, &def, p, flags.Args()[1:])
+	case flags.NArg() > 0:
+		fmt.Fprintf(p.Stderr, "%s: unknown argument %q\n", name, flags.Arg(0))
+		flags.Usage()
+		return exitUsage
+	}
+	return serve(ctx, def, m, name, p)
+}
+
+func usage(w io.Writer, name string, m *manifest.Manifest, def *Definition, flags *flag.FlagSet) {
+	fmt.Fprintf(w, "%s: %s\n\n", name, m.Description)
+	fmt.Fprintf(w, "A Codebolt server starts this program once for each environment, and tells it in\nthe environment variables SOCKET_PORT and CODEBOLT_SERVER_URL where it listens.\n"+
+		"To try it by hand: codebolt-providers run %s -- COMMAND\n\nflags:\n", m.UniqueID)
+	flags.PrintDefaults()
+	if _, ok := def.Provider.(Reaper); ok {
+		fmt.Fprintf(w, "\nsubcommands:\n  gc [--dry-run] [--json]\n    \tremove what earlier lives left behind and nothing owns\n")
+	}
+}
+
+func serve(ctx context.Context, def Definition, m *manifest.Manifest, name string, p Process) int {
+	env := map[string]string{}
+	redactor := &redact.Redactor{}
+	for _, pair := range p.Environ {
+		if key, value, ok := strings.Cut(pair, "="); ok {
+			env[key] = value
+			if redact.SecretName(key) {
+				redactor.Add(value)
+			}
+		}
+	}
+	log := newLogger(p.Stderr, redactor, env["CODEBOLT_LOG_LEVEL"])
+	endpoint, err := wire.ServerEndpoint(p.Environ)
+	if err != nil {
+		fmt.Fprintf(p.Stderr, "%s is started by a Codebolt server, which sets %s and %s: %v.\nTo try it by hand: codebolt-providers run %s -- COMMAND\n",
+			name, wire.EnvServerPort, wire.EnvServerHost, err, m.UniqueID)
+		return exitUsage
+	}
+	s := &session{def: def, manifest: m, env: env, redactor: redactor, log: log}
+	if text := env[wire.EnvEnvironmentConfig]; text != "" {
+		if err := json.Unmarshal([]byte(text), &s.config); err != nil {
+			// The value may hold secrets: name the variable, not the text.
+			fmt.Fprintf(p.Stderr, "%s: %s is not a JSON object\n", name, wire.EnvEnvironmentConfig)
+			return exitUsage
+		}
+		redactor.AddSecrets(s.config)
+	}
+	stateDir, err := resource.StateDir()
+	if err == nil {
+		s.store, err = resource.OpenStore(stateDir)
+	}
+	if err != nil {
+		fmt.Fprintf(p.Stderr, "%s: %v\n", name, err)
+		return exitError
+	}
+	if len(endpoint.Withheld) > 0 {
+		log.Debug("not sent to the server", "variables", endpoint.Withheld)
+	}
+	if len(endpoint.Refused) > 0 {
+		log.Warn("not sent to the server although listed, because they look like secrets", "variables", endpoint.Refused, "listed", wire.EnvQuery)
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	stopWatching := watchParent(func() { cancel(errParentGone) })
+	defer stopWatching()
+	if err := s.run(ctx, endpoint); err != nil {
+		log.Error("ended", "error", err)
+		return exitError
+	}
+	if errors.Is(context.Cause(ctx), errParentGone) {
+		return exitError
+	}
+	return exitOK
+}
+
+var errParentGone = errors.New("the process that started this provider is gone")
+
+func newLogger(w io.Writer, redactor *redact.Redactor, level string) *slog.Logger {
+	var least slog.Level
+	if err := least.UnmarshalText([]byte(level)); err != nil {
+		least = slog.LevelInfo
+	}
+	return slog.New(redact.NewHandler(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: least}), redactor))
+}
+
+func printJSON(p Process, v any) int {
+	enc := json.NewEncoder(p.Stdout)
+	enc.SetIndent("", "  ")
+	if err := enc.Encode(v); err != nil {
+		fmt.Fprintln(p.Stderr, err)
+		return exitError
+	}
+	return exitOK
+}
+
+// reap is the subcommand gc.
+func reap(ctx context.Context, def *Definition, p Process, args []string) int {
+	reaper, ok := def.Provider.(Reaper)
+	if !ok {
+		fmt.Fprintln(p.Stderr, "gc: this provider leaves nothing behind that it could find again")
+		return exitUsage
+	}
+	flags := flag.NewFlagSet("gc", flag.ContinueOnError)
+	flags.SetOutput(p.Stderr)
+	dryRun := flags.Bool("dry-run", false, "only tell what would be removed")
+	asJSON := flags.Bool("json", false, "print JSON")
+	if err := flags.Parse(args); err != nil {
+		return exitUsage
+	}
+	dir, err := resource.StateDir()
+	if err != nil {
+		fmt.Fprintln(p.Stderr, "gc:", err)
+		return exitError
+	}
+	store, err := resource.OpenStore(dir)
+	if err != nil {
+		fmt.Fprintln(p.Stderr, "gc:", err)
+		return exitError
+	}
+	orphans, err := reaper.Reap(ctx, ReapRequest{Store: store, DryRun: *dryRun})
+	if *asJSON {
+		if orphans == nil {
+			orphans = []Orphan{}
+		}
+		printJSON(p, orphans)
+	} else {
+		for _, o := range orphans {
+			state := "found"
+			switch {
+			case o.Removed:
+				state = "removed"
+			case o.Kept != "":
+				state = "kept, " + o.Kept
+			case o.Problem != "":
+				state = "not removed: " + o.Problem
+			}
+			fmt.Fprintf(p.Stdout, "%s %s: %s\n", o.What, o.Where, state)
+		}
+	}
+	if err != nil {
+		fmt.Fprintln(p.Stderr, "gc:", err)
+		return exitError
+	}
+	return exitOK
+}

@@ -1,0 +1,5 @@
+package workspace
+
+import "os"
+
+const openRead = os.O_RDONLY

@@ -1,0 +1,188 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/codeboltai/codebolt-providers/shared/gitrepo"
+	"github.com/codeboltai/codebolt-providers/shared/provider"
+	"github.com/codeboltai/codebolt-providers/shared/resource"
+	"github.com/codeboltai/codebolt-providers/shared/wire"
+)
+
+// environment is one open worktree.
+type environment struct {
+	*provider.Host
+	cfg  config
+	repo *gitrepo.Repo
+	wt   gitrepo.Worktree
+}
+
+// Health implements provider.Environment.
+func (e *environment) Health(ctx context.Context) provider.Health {
+	health := e.Host.Health(ctx)
+	if _, err := os.Lstat(filepath.Join(e.wt.Path, ".git")); err != nil && health.Status != wire.Failing {
+		return provider.Health{Status: wire.Failing, Reasons: []string{"the worktree has lost its .git file: " + err.Error()}}
+	}
+	return health
+}
+
+// Diff implements provider.Differ.
+func (e *environment) Diff(ctx context.Context) (*wire.DiffResult, error) {
+	return e.repo.Diff(ctx, e.wt, gitrepo.DiffSpec{})
+}
+
+// nothingChanged is what the Node provider gives for a patch without changes.
+const nothingChanged = "No changes found to merge."
+
+// Patch implements provider.Patcher.
+func (e *environment) Patch(ctx context.Context) (string, error) {
+	patch, err := e.repo.Patch(ctx, e.wt)
+	if err == nil && patch == "" && e.cfg.LegacyEmptyText {
+		patch = nothingChanged
+	}
+	return patch, err
+}
+
+// PullRequest implements provider.PullRequester: it commits what is uncommitted,
+// pushes the branch, and opens a pull request where a token allows.
+func (e *environment) PullRequest(ctx context.Context, req *wire.SendPR) (*wire.PullRequest, error) {
+	title := firstOf(req.Title, e.cfg.PRTitle, "Changes of "+e.Record().EnvironmentName)
+	body := firstOf(req.Description, e.cfg.PRBody)
+	diff, err := e.Diff(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if len(diff.Files) == 0 {
+		return nil, wire.Errorf(wire.Conflict, "pull request: nothing has changed since %s", short(e.wt.BaseOID))
+	}
+	if err := e.commit(ctx, title); err != nil {
+		return nil, err
+	}
+	pushed, err := e.repo.Push(ctx, e.wt, gitrepo.PushSpec{Remote: e.cfg.Remote, Branch: req.Branch})
+	if err != nil {
+		return nil, err
+	}
+	pr := &wire.PullRequest{
+		SourceType: "git", RMRSourceType: "git", Branch: pushed.Branch, Remote: pushed.Remote, Commit: pushed.Commit,
+		Title: title, Description: body,
+	}
+	for _, f := range diff.Files {
+		pr.MajorFilesChanged = append(pr.MajorFilesChanged, f.Path)
+	}
+	base := e.cfg.PRBase
+	if base == "" {
+		if base, err = e.repo.DefaultBranch(ctx, pushed.Remote); err != nil {
+			return nil, fmt.Errorf("the branch is pushed, but what to compare it with is unknown; set prBase: %w", err)
+		}
+	}
+	pr.CompareURL = gitrepo.CompareURL(pushed.RemoteURL, base, pushed.Branch)
+	token := e.cfg.token()
+	remote, ok := gitrepo.ParseRemote(pushed.RemoteURL)
+	if token == "" || !ok || (remote.Host != "github.com" && e.cfg.GitHubAPI == "") {
+		return pr, nil
+	}
+	pr.PRURL, pr.ExternalPRNumber, err = gitrepo.OpenPullRequest(ctx, gitrepo.PRSpec{
+		APIURL: e.cfg.GitHubAPI, Token: token, Owner: remote.Owner, Repo: remote.Name,
+		Head: pushed.Branch, Base: base, Title: title, Body: body,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("the branch %s is pushed, but the pull request could not be opened: %w", pushed.Branch, err)
+	}
+	pr.ExternalPRURL, pr.GitTransport = pr.PRURL, "github_pr"
+	return pr, nil
+}
+
+// commit commits what is uncommitted, if the policy allows.
+func (e *environment) commit(ctx context.Context, message string) error {
+	holds, err := e.repo.Holds(ctx, e.wt, gitrepo.HoldSpec{})
+	if err != nil {
+		return err
+	}
+	for _, hold := range holds {
+		switch {
+		case hold.Kind == gitrepo.HoldInProgress:
+			return wire.Errorf(wire.Conflict, "pull request: %s; finish or abort it first", hold.Detail)
+		case hold.Kind != gitrepo.HoldUncommitted && hold.Kind != gitrepo.HoldUntracked:
+		case e.cfg.CommitPolicy == "refuse":
+			return wire.Errorf(wire.Conflict, "pull request: %s; commit first, or set commitPolicy to autoCommit", hold.Detail)
+		default:
+			_, err := e.repo.Commit(ctx, e.wt, message)
+			return err
+		}
+	}
+	return nil
+}
+
+// keptSnapshots is how many snapshots of one environment are kept.
+const keptSnapshots = 10
+
+// Remove implements provider.Environment.
+func (e *environment) Remove(ctx context.Context, how provider.RemovePolicy) (provider.Removal, error) {
+	d := details{Worktree: e.wt, ProjectTop: e.repo.Top()}
+	removal := provider.HostRemoval{
+		Holds: func(ctx context.Context) ([]string, error) {
+			holds, err := e.repo.Holds(ctx, e.wt, gitrepo.HoldSpec{Disposable: e.cfg.DisposableIgnored})
+			var sentences []string
+			for _, h := range holds {
+				sentences = append(sentences, h.Detail)
+			}
+			return sentences, err
+		},
+		Snapshot: func(ctx context.Context) (recovery, holds []string, err error) {
+			snap, err := e.repo.Snapshot(ctx, e.wt, gitrepo.SnapshotSpec{
+				Ref: fmt.Sprintf("refs/codebolt/snapshots/%s/%d", e.Resource().Key(), time.Now().Unix()), Message: "Snapshot of " + e.Record().EnvironmentName + " before its removal",
+				IncludeIgnored: true, KeepLast: keptSnapshots,
+			})
+			if err != nil {
+				return nil, nil, err
+			}
+			for _, path := range snap.Skipped {
+				holds = append(holds, "a snapshot cannot hold "+path)
+			}
+			d.Snapshot = snap.Ref
+			return []string{fmt.Sprintf("git -C %s worktree add --detach DIRECTORY %s", e.Record().ProjectPath, snap.Ref)}, holds, nil
+		},
+		Details: func() any { return d },
+		Remove: func(ctx context.Context) ([]string, error) {
+			recovery, err := e.repo.Remove(ctx, e.wt, gitrepo.RemoveSpec{Snapshot: d.Snapshot})
+			if err == nil {
+				err = emptyTrash(ctx, e.wt.Path)
+			}
+			return recovery, err
+		},
+	}
+	if !e.cfg.CleanupEnvironmentPath {
+		removal.Keep = "cleanupEnvironmentPath is false"
+	}
+	return e.RemoveBy(ctx, how, removal)
+}
+
+// trashOf is where the directory of a worktree goes when it is removed.
+func trashOf(path string) string { return filepath.Join(filepath.Dir(path), gitrepo.TrashName) }
+
+// emptyTrash deletes what was removed. What it cannot delete in time stays in the
+// trash for gc.
+func emptyTrash(ctx context.Context, path string) error {
+	err := resource.EmptyTrash(ctx, trashOf(path), 0)
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
+}
+
+func short(oid string) string { return oid[:min(len(oid), 12)] }
+
+func firstOf(values ...string) string {
+	for _, v := range values {
+		if strings.TrimSpace(v) != "" {
+			return v
+		}
+	}
+	return ""
+}

@@ -2,15 +2,24 @@ module github.com/codeboltai/codebolt-providers/cmd
 
 go 1.26.0
 
-require github.com/codeboltai/codebolt-providers/shared v0.0.0
+require (
+	github.com/codeboltai/codebolt-providers/conformance v0.0.0-00010101000000-000000000000
+	github.com/codeboltai/codebolt-providers/manifests v0.0.0-00010101000000-000000000000
+	github.com/codeboltai/codebolt-providers/shared v0.0.0
+	github.com/google/uuid v1.6.0
+	github.com/spf13/cobra v1.10.2
+	golang.org/x/sys v0.49.0
+)
 
 require (
 	github.com/cenkalti/backoff/v5 v5.0.3 // indirect
 	github.com/go-json-experiment/json v1.27.2 // indirect
-	github.com/google/uuid v1.6.0 // indirect
+	github.com/go-viper/mapstructure/v2 v2.5.0 // indirect
+	github.com/goccy/go-yaml v1.19.2 // indirect
 	github.com/gorilla/websocket v1.5.3 // indirect
+	github.com/inconshreveable/mousetrap v1.1.0 // indirect
+	github.com/spf13/pflag v1.0.9 // indirect
 	golang.org/x/sync v0.24.0 // indirect
-	golang.org/x/sys v0.49.0 // indirect
 )
 
 replace github.com/codeboltai/codebolt-providers/shared => ../shared

@@ -1,0 +1,60 @@
+# Every target works on a fresh machine with Go and git.
+SHELL := /bin/bash
+GO ?= go
+export CGO_ENABLED ?= 0
+
+MODULES   := shared manifests conformance providers/gitworktree providers/local cmd
+PROVIDERS := gitworktree local
+PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
+EXE       := $(shell $(GO) env GOEXE)
+LDFLAGS   := -s -w
+
+GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+GOFUMPT  := mvdan.cc/gofumpt@v0.12.0
+
+.DEFAULT_GOAL := help
+.PHONY: help build demo test test-short check lint vet cross standalone bench clean
+
+help: ## show the targets
+	@awk 'BEGIN{FS=":.*## "} /^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: ## put every program into bin/
+	@mkdir -p bin
+	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/codebolt-providers$(EXE) ./cmd/codebolt-providers
+	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/codebolt-runtime$(EXE) ./cmd/codebolt-runtime
+	@for p in $(PROVIDERS); do echo "$(GO) build providers/$$p"; \
+	  $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/codebolt-provider-$$p$(EXE) ./providers/$$p || exit 1; done
+
+demo: build ## run a small task in an environment of its own, on a clone of this repository
+	@bash scripts/demo.sh
+
+test: ## all tests, with the race detector
+	@bash scripts/test.sh
+
+test-short: ## the quick part of the tests
+	@bash scripts/test.sh -short
+
+check: lint vet cross standalone ## lint, vet, cross-compile, build each module alone
+
+lint:
+	@for m in $(MODULES); do echo "lint $$m"; \
+	  (cd $$m && $(GO) run $(GOLANGCI) run ./...) || exit 1; done
+	@out=$$($(GO) run $(GOFUMPT) -l $(MODULES)); if [ -n "$$out" ]; then echo "not formatted with gofumpt:"; echo "$$out"; exit 1; fi
+
+vet:
+	@for m in $(MODULES); do echo "vet $$m"; (cd $$m && $(GO) vet ./...) || exit 1; done
+
+cross:
+	@for p in $(PLATFORMS); do echo "build $$p"; \
+	  for m in $(MODULES); do (cd $$m && GOOS=$${p%/*} GOARCH=$${p#*/} $(GO) build ./...) || exit 1; done; \
+	  case $$p in linux/amd64) ;; *) for m in $(MODULES); do (cd $$m && GOOS=$${p%/*} GOARCH=$${p#*/} $(GO) vet ./...) || exit 1; done;; esac; done
+
+standalone:
+	@for m in $(MODULES); do echo "GOWORK=off $$m"; \
+	  (cd $$m && GOWORK=off $(GO) build ./... && GOWORK=off $(GO) vet ./... && GOWORK=off $(GO) mod tidy -diff) || exit 1; done
+
+bench: build ## measure against the bare tools; prints a table, writes bench-results.json
+	$(GO) run ./conformance/bench -bin bin -json bench-results.json
+
+clean: ## remove what build and bench made
+	rm -rf bin bench-results.json coverage.out

@@ -1,0 +1,96 @@
+// Command codebolt-providers runs commands and agents in environments of their
+// own, through the real provider programs, and looks after what they leave.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+)
+
+// version is the version of this build; releases set it with -ldflags.
+var version = "0.0.0-dev"
+
+func main() {
+	os.Exit(command(context.Background(), os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// statusOwn is the exit status when it is not the agent's: something of ours
+// failed. 126 and 127 mean that the agent's command could not be run, as with a
+// shell.
+const statusOwn = 125
+
+// statusError makes the program exit with a status.
+type statusError struct {
+	status int
+	err    error // nil: there is nothing more to say
+}
+
+func (e *statusError) Error() string {
+	if e.err == nil {
+		return fmt.Sprintf("status %d", e.status)
+	}
+	return e.err.Error()
+}
+
+func (e *statusError) Unwrap() error { return e.err }
+
+// command runs the program and returns its exit status.
+func command(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	root := rootCommand(stdout, stderr)
+	root.SetArgs(args)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	err := root.ExecuteContext(ctx)
+	var status *statusError
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, &status):
+		if status.err != nil {
+			fmt.Fprintln(stderr, "codebolt-providers:", status.err)
+		}
+		return status.status
+	}
+	fmt.Fprintln(stderr, "codebolt-providers:", err)
+	return statusOwn
+}
+
+// app is what all subcommands share.
+type app struct {
+	stdout, stderr io.Writer
+	project        string
+	json           bool
+	verbose        bool
+	record         string
+}
+
+func rootCommand(stdout, stderr io.Writer) *cobra.Command {
+	a := &app{stdout: stdout, stderr: stderr}
+	root := &cobra.Command{
+		Use:   "codebolt-providers",
+		Short: "Run commands and agents in environments of their own",
+		Long: "codebolt-providers runs any command or agent in an environment of its own, such as a\n" +
+			"git worktree, and shows what it changed. It starts the provider programs as a Codebolt\n" +
+			"server does.",
+		SilenceUsage: true, SilenceErrors: true, Version: version,
+		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
+	}
+	root.PersistentFlags().StringVarP(&a.project, "project", "p", ".", "the project's directory")
+	root.PersistentFlags().BoolVar(&a.json, "json", false, "print JSON")
+	root.PersistentFlags().BoolVarP(&a.verbose, "verbose", "v", false, "show the providers' logs")
+	root.PersistentFlags().StringVar(&a.record, "record", "", "append every frame between server and provider to this file")
+	root.AddCommand(a.runCommand(), a.listCommand(), a.showCommand(), a.diffCommand(), a.applyCommand(), a.removeCommand(), a.gcCommand(),
+		&cobra.Command{
+			Use: "version", Short: "Print the version", Args: cobra.NoArgs,
+			RunE: func(*cobra.Command, []string) error {
+				_, err := fmt.Fprintln(stdout, "codebolt-providers", version)
+				return err
+			},
+		})
+	return root
+}

@@ -76,7 +76,7 @@ func OpenStore(dir string) (*Store, error) {
 	if err := os.MkdirAll(s.envs, 0o700); err != nil {
 		return nil, wire.Errorf(wire.CodeOf(err), "open the record store: %w", err)
 	}
-	if err := sweepTemp(s.envs); err != nil {
+	if err := sweepTemp(s.envs, ""); err != nil {
 		return nil, wire.Errorf(wire.CodeOf(err), "open the record store: %w", err)
 	}
 	return s, nil
@@ -217,7 +217,8 @@ func (s *Store) Delete(id ID) error {
 // Lease is the exclusive ownership of one environment by one process.
 type Lease = Lock
 
-// Lease waits until no other process owns the environment and takes it. When ctx
+// Lease waits until no other process owns the environment and takes it, and
+// clears away what a killed owner's writing left. When ctx
 // ends first, it fails with kind Conflict and says which process has it.
 func (s *Store) Lease(ctx context.Context, id ID) (*Lease, error) {
 	path, err := s.file(id, ".lease")
@@ -227,6 +228,12 @@ func (s *Store) Lease(ctx context.Context, id ID) (*Lease, error) {
 	lease, err := Acquire(ctx, path)
 	if wire.CodeOf(err) == wire.Conflict {
 		return nil, wire.Errorf(wire.Conflict, "the environment is open in %s; stop that one first", holder(path))
+	}
+	if err == nil {
+		record := strings.TrimSuffix(filepath.Base(path), ".lease") + ".json"
+		if err = sweepTemp(s.envs, record); err != nil {
+			err = errors.Join(err, lease.Release())
+		}
 	}
 	return lease, err
 }

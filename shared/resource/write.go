@@ -41,8 +41,9 @@ func WriteFile(path string, data []byte, perm fs.FileMode) (err error) {
 // far longer than writing one takes.
 const tempAge = time.Minute
 
-// sweepTemp removes the temporary files that killed writers left in dir.
-func sweepTemp(dir string) error {
+// sweepTemp removes the temporary files that killed writers left in dir: those
+// that are old, and those of the file called sure, which nobody else writes now.
+func sweepTemp(dir, sure string) error {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return err
@@ -53,7 +54,7 @@ func sweepTemp(dir string) error {
 			continue
 		}
 		info, err := e.Info()
-		if err == nil && time.Since(info.ModTime()) > tempAge {
+		if err == nil && (time.Since(info.ModTime()) > tempAge || (sure != "" && strings.HasPrefix(e.Name(), sure+tempMark))) {
 			err = os.Remove(filepath.Join(dir, e.Name()))
 		}
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {

@@ -36,6 +36,8 @@ type Process struct {
 	token   string
 	adopted bool
 	done    chan struct{} // closed when the process has ended
+	hurry   chan struct{} // closed when its end is awaited
+	hasten  sync.Once
 	release chan struct{}
 	once    sync.Once
 	watcher sync.WaitGroup
@@ -156,6 +158,7 @@ func (p *Process) Stop(ctx context.Context, grace time.Duration) error {
 		return p.sweep()
 	default:
 	}
+	p.hasten.Do(func() { close(p.hurry) })
 	if p.record.Upstream {
 		terminate(p.record)
 	} else {
@@ -183,11 +186,11 @@ func (p *Process) Stop(ctx context.Context, grace time.Duration) error {
 }
 
 // sweep ends what a runtime that is gone left running, and takes away its files
-// save the log.
+// save the log and the token, which the next one has too.
 func (p *Process) sweep() error {
 	killLeftovers(p.record.InstanceID)
 	var errs []error
-	for _, name := range []string{TokenFile, fileInstance, AddressFile, fileSocket} {
+	for _, name := range []string{fileInstance, AddressFile, fileSocket} {
 		if err := os.Remove(filepath.Join(p.record.Dir, name)); err != nil && !errors.Is(err, os.ErrNotExist) {
 			errs = append(errs, err)
 		}
@@ -207,7 +210,7 @@ func Adopt(ctx context.Context, spec Spec, rec resource.RuntimeRecord) (*Process
 	if rec.Address == "" {
 		return nil, wire.Errorf(wire.NotFound, "adopt the runtime: it never listened")
 	}
-	p := &Process{record: rec, adopted: true, done: make(chan struct{}), release: make(chan struct{})}
+	p := &Process{record: rec, adopted: true, done: make(chan struct{}), hurry: make(chan struct{}), release: make(chan struct{})}
 	if rec.Upstream {
 		if started, alive := resource.ProcessStarted(rec.PID); !alive || started != rec.Started {
 			return nil, wire.Errorf(wire.NotFound, "adopt the runtime: it has ended")
@@ -236,12 +239,16 @@ func Adopt(ctx context.Context, spec Spec, rec resource.RuntimeRecord) (*Process
 }
 
 // watchEvery is how often an adopted process is looked at: it is nobody's child
-// that could be waited for.
-const watchEvery = 250 * time.Millisecond
+// that could be waited for. Its awaited end is noticed sooner.
+const (
+	watchEvery = 250 * time.Millisecond
+	hurryEvery = 5 * time.Millisecond
+)
 
 func (p *Process) watch() {
 	ticker := time.NewTicker(watchEvery)
 	defer ticker.Stop()
+	hurry := p.hurry
 	for {
 		started, alive := resource.ProcessStarted(p.record.PID)
 		if !alive || started != p.record.Started {
@@ -250,6 +257,9 @@ func (p *Process) watch() {
 		}
 		select {
 		case <-ticker.C:
+		case <-hurry:
+			hurry = nil
+			ticker.Reset(hurryEvery)
 		case <-p.release:
 			return
 		}

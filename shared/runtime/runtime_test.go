@@ -185,7 +185,7 @@ func TestAStartedRuntimeProvesWhoItIsAndStopsWithItsAgents(t *testing.T) {
 	}
 	dead(t, pid)
 	left, err := os.ReadDir(s.Dir)
-	if err != nil || len(left) != 1 || left[0].Name() != "log" {
+	if err != nil || len(left) != 2 || left[0].Name() != "log" || left[1].Name() != "token" {
 		t.Errorf("left in the private directory: %v, %v", left, err)
 	}
 	stop(t, p) // again

@@ -102,8 +102,8 @@ func startOwn(ctx context.Context, spec Spec, logFile *os.File) (*Process, error
 	if err != nil {
 		return nil, err
 	}
-	token := rand.Text()
-	if err := os.WriteFile(filepath.Join(spec.Dir, TokenFile), []byte(token), 0o600); err != nil {
+	token, err := tokenOf(spec.Dir)
+	if err != nil {
 		return nil, wire.Errorf(wire.CodeOf(err), "start the runtime: %w", err)
 	}
 	args := []string{
@@ -150,6 +150,17 @@ func startOwn(ctx context.Context, spec Spec, logFile *os.File) (*Process, error
 	return nil, errors.Join(err, p.sweep())
 }
 
+// tokenOf is the token of the runtimes of a private directory. A runtime that is
+// started anew has the same, so that whoever was connected finds it again.
+func tokenOf(dir string) (string, error) {
+	path := filepath.Join(dir, TokenFile)
+	if data, err := os.ReadFile(path); err == nil && len(data) >= len(rand.Text()) {
+		return string(data), nil
+	}
+	token := rand.Text()
+	return token, os.WriteFile(path, []byte(token), 0o600)
+}
+
 func startFailed(ctx context.Context, spec Spec) error {
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		return wire.Errorf(wire.Timeout, "start the runtime: it was not ready within %v (timeouts.agentServerStartup): %s", spec.StartTimeout, tail(filepath.Join(spec.Dir, fileLog)))
@@ -171,7 +182,7 @@ func spawn(cmd *exec.Cmd, spec Spec, address string) (*Process, error) {
 		record: resource.RuntimeRecord{
 			InstanceID: spec.Instance, Dir: spec.Dir, Address: address, PID: cmd.Process.Pid, Started: started, Upstream: spec.Upstream != nil,
 		},
-		done: make(chan struct{}), release: make(chan struct{}),
+		done: make(chan struct{}), hurry: make(chan struct{}), release: make(chan struct{}),
 	}, nil
 }
 

@@ -63,6 +63,7 @@ type stage struct {
 	state   string
 	server  *server.Server
 	log     *syncBuffer
+	environ []string // further variables of the providers
 }
 
 type syncBuffer struct {
@@ -165,7 +166,7 @@ func (s *stage) env(name string, config settings, start map[string]any) *server.
 	}
 	e, err := s.server.Create(server.EnvironmentSpec{
 		Name: name, ProjectPath: s.project, Program: filepath.Join(programs, "codebolt-provider-gitworktree"), Manifest: m,
-		Env: []string{resource.EnvStateDir + "=" + s.state}, Config: config, Start: start, Stderr: s.log,
+		Env: append(s.environ, resource.EnvStateDir+"="+s.state), Config: config, Start: start, Stderr: s.log,
 	})
 	if err != nil {
 		s.t.Fatal(err)

@@ -9,6 +9,7 @@ require (
 
 require (
 	github.com/cenkalti/backoff/v5 v5.0.3 // indirect
+	github.com/codeboltai/codebolt-providers/conformance v0.0.0
 	github.com/go-json-experiment/json v1.27.2 // indirect
 	github.com/go-viper/mapstructure/v2 v2.5.0 // indirect
 	github.com/goccy/go-yaml v1.19.2 // indirect
@@ -22,3 +23,5 @@ require (
 replace github.com/codeboltai/codebolt-providers/shared => ../../shared
 
 replace github.com/codeboltai/codebolt-providers/manifests => ../../manifests
+
+replace github.com/codeboltai/codebolt-providers/conformance => ../../conformance

@@ -21,8 +21,8 @@ const kind = "directory"
 
 // config is what this provider can be told besides the base's settings.
 type config struct {
-	// BaseDir is where the directories go; "" is the state directory. Relative
-	// paths are relative to the project.
+	// BaseDir is where the directories go, outside of the project; "" is the state
+	// directory. Relative paths are relative to the project.
 	BaseDir string `config:"baseDir"`
 	// Excludes are patterns, as in a .gitignore, of what is not copied.
 	Excludes []string `config:"excludes"`
@@ -101,7 +101,10 @@ func (localProvider) PlanPath(_ context.Context, req *provider.PlanRequest) (wir
 
 func placement(cfg config, project, requested, name string) (wire.Placement, error) {
 	host := provider.HostPath{Project: project, Requested: requested, Base: cfg.BaseDir, Folder: "local", Name: name}
-	path, _, err := host.Resolve()
+	path, inside, err := host.Resolve()
+	if err == nil && inside {
+		err = wire.Errorf(wire.Invalid, "a copy of the project cannot be inside it, at %s; choose another baseDir or environmentPath", path)
+	}
 	return host.Placed(path, wire.Placement{
 		SyncMode: "workspace_sync", MergeStrategy: "workspace_sync", DefaultSyncMode: "workspace_sync",
 		SupportedSyncModes: []string{"workspace_sync"}, SupportedMergeStrategies: []string{"workspace_sync"},
@@ -124,17 +127,9 @@ func isProject(path string) error {
 
 // copyProject fills the new directory.
 func copyProject(ctx context.Context, req *provider.OpenRequest, cfg config, to string) error {
-	excludes := cfg.Excludes
-	if rel, err := filepath.Rel(req.ProjectPath, to); err == nil && filepath.IsLocal(rel) {
-		// A copy inside the project does not hold itself, nor its neighbours.
-		excludes = append(excludes, "/"+filepath.ToSlash(filepath.Dir(rel)))
-		if filepath.Dir(rel) == "." {
-			excludes[len(excludes)-1] = "/" + filepath.ToSlash(rel)
-		}
-	}
 	said := time.Now()
 	result, err := workspace.CopyTree(ctx, req.ProjectPath, to, workspace.CopyOptions{
-		Excludes: excludes, Gitignore: cfg.UseGitignore,
+		Excludes: cfg.Excludes, Gitignore: cfg.UseGitignore,
 		Progress: func(files, bytes int64) {
 			if time.Since(said) > time.Second {
 				said = time.Now()

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/codeboltai/codebolt-providers/conformance/programtest"
 	"github.com/codeboltai/codebolt-providers/shared/resource"
 )
 
@@ -22,27 +23,11 @@ import (
 // people run them.
 var programs string
 
-func TestMain(m *testing.M) { os.Exit(testMain(m)) }
-
-func testMain(m *testing.M) int {
-	var err error
-	if programs, err = os.MkdirTemp("", "cli-test"); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	defer os.RemoveAll(programs)
-	for name, dir := range map[string]string{
+func TestMain(m *testing.M) {
+	os.Exit(programtest.Main(m, &programs, map[string]string{
 		"codebolt-providers": ".", "codebolt-runtime": "../codebolt-runtime",
 		"codebolt-provider-gitworktree": "../../providers/gitworktree", "codebolt-provider-local": "../../providers/local",
-	} {
-		build := exec.Command("go", "build", "-o", filepath.Join(programs, name), ".")
-		build.Dir = dir
-		if out, err := build.CombinedOutput(); err != nil {
-			fmt.Fprintf(os.Stderr, "build %s: %v\n%s", name, err, out)
-			return 1
-		}
-	}
-	return m.Run()
+	}))
 }
 
 // desk is a project and a person's environment around it.

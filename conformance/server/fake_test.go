@@ -122,6 +122,9 @@ func (f *fake) handle(m message) int {
 		switch path := m["path"]; path {
 		case "hold":
 			f.held = append(f.held, m)
+			if m["tell"] != nil {
+				f.send(message{"type": "holding"})
+			}
 		case "release":
 			f.answer(m, "providerReadFileResponse", path)
 			for i := len(f.held) - 1; i >= 0; i-- {

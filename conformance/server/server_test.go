@@ -280,24 +280,21 @@ func TestTheAnswerToACallThatWasGivenUpAnswersNoOther(t *testing.T) {
 	t.Parallel()
 	e := create(t, newServer(t, server.Options{}), "")
 	start(t, e)
-	sent := make(chan struct{}, 1)
 	late := make(chan wire.Header, 10)
-	e.Subscribe(func(h wire.Header, _ []byte) { late <- h })
-	ctx, cancel := context.WithCancel(t.Context())
-	go func() {
-		// The echo proves that the held call before it has arrived.
-		if _, err := e.Call(bounded(t), message{"type": "echo"}); err != nil {
-			t.Error(err)
+	ctx, cancel := context.WithCancel(bounded(t))
+	defer cancel()
+	e.Subscribe(func(h wire.Header, _ []byte) {
+		if h.Type == "holding" {
+			cancel() // the call has arrived, and is given up
+			return
 		}
-		sent <- struct{}{}
-		cancel()
-	}()
-	_, err := e.Call(ctx, message{"type": "providerReadFile", "path": "hold", "requestId": "given-up"})
-	<-sent
+		late <- h
+	})
+	_, err := e.Call(ctx, message{"type": "providerReadFile", "path": "hold", "tell": true, "requestId": "given-up"})
 	if !errors.Is(err, context.Canceled) {
 		t.Fatalf("got %v", err)
 	}
-	// Two frames, one after the other: the fake answers the held call between.
+	// The fake answers this one first, and then the one that was given up.
 	answer, err := e.Call(bounded(t), message{"type": "providerReadFile", "path": "release"})
 	if err != nil {
 		t.Fatal(err)

@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/codeboltai/codebolt-providers/conformance/programtest"
 	"github.com/codeboltai/codebolt-providers/conformance/server"
 	"github.com/codeboltai/codebolt-providers/manifests"
 	"github.com/codeboltai/codebolt-providers/shared/resource"
@@ -28,34 +29,18 @@ import (
 // tests: they are judged as the processes that people run.
 var programs string
 
-func TestMain(m *testing.M) { os.Exit(testMain(m)) }
-
-func testMain(m *testing.M) int {
-	var err error
-	if programs, err = os.MkdirTemp("", "gitworktree-test"); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	defer os.RemoveAll(programs)
-	for name, dir := range map[string]string{"codebolt-provider-gitworktree": ".", "codebolt-runtime": "../../cmd/codebolt-runtime"} {
-		build := exec.Command("go", "build", "-o", filepath.Join(programs, name), ".")
-		build.Dir = dir
-		if out, err := build.CombinedOutput(); err != nil {
-			fmt.Fprintf(os.Stderr, "build %s: %v\n%s", name, err, out)
-			return 1
-		}
-	}
-	for _, pair := range []string{
-		"GIT_CONFIG_GLOBAL=" + os.DevNull, "GIT_CONFIG_NOSYSTEM=1", "GIT_AUTHOR_NAME=a", "GIT_AUTHOR_EMAIL=a@localhost",
-		"GIT_COMMITTER_NAME=a", "GIT_COMMITTER_EMAIL=a@localhost",
+func TestMain(m *testing.M) {
+	for name, value := range map[string]string{
+		"GIT_CONFIG_GLOBAL": os.DevNull, "GIT_CONFIG_NOSYSTEM": "1", "GIT_AUTHOR_NAME": "a", "GIT_AUTHOR_EMAIL": "a@localhost",
+		"GIT_COMMITTER_NAME": "a", "GIT_COMMITTER_EMAIL": "a@localhost",
 	} {
-		name, value, _ := strings.Cut(pair, "=")
 		if err := os.Setenv(name, value); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			return 1
+			panic(err)
 		}
 	}
-	return m.Run()
+	os.Exit(programtest.Main(m, &programs, map[string]string{
+		"codebolt-provider-gitworktree": ".", "codebolt-runtime": "../../cmd/codebolt-runtime",
+	}))
 }
 
 // stage is a project, a state directory of its own and a server.

@@ -144,9 +144,6 @@ const branchTries = 100
 // freeBranch is the name, or the name with a number when a branch of that name is
 // left from an earlier life, which is then kept.
 func freeBranch(ctx context.Context, repo *gitrepo.Repo, name string) (string, error) {
-	if err := repo.CheckBranchName(ctx, name); err != nil {
-		return "", err
-	}
 	for n := 1; n <= branchTries; n++ {
 		try := name
 		if n > 1 {

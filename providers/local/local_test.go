@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/codeboltai/codebolt-providers/conformance/programtest"
 	"github.com/codeboltai/codebolt-providers/conformance/server"
 	"github.com/codeboltai/codebolt-providers/manifests"
 	"github.com/codeboltai/codebolt-providers/shared/resource"
@@ -20,24 +21,10 @@ import (
 // tests.
 var programs string
 
-func TestMain(m *testing.M) { os.Exit(testMain(m)) }
-
-func testMain(m *testing.M) int {
-	var err error
-	if programs, err = os.MkdirTemp("", "local-test"); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	defer os.RemoveAll(programs)
-	for name, dir := range map[string]string{"codebolt-provider-local": ".", "codebolt-runtime": "../../cmd/codebolt-runtime"} {
-		build := exec.Command("go", "build", "-o", filepath.Join(programs, name), ".")
-		build.Dir = dir
-		if out, err := build.CombinedOutput(); err != nil {
-			fmt.Fprintf(os.Stderr, "build %s: %v\n%s", name, err, out)
-			return 1
-		}
-	}
-	return m.Run()
+func TestMain(m *testing.M) {
+	os.Exit(programtest.Main(m, &programs, map[string]string{
+		"codebolt-provider-local": ".", "codebolt-runtime": "../../cmd/codebolt-runtime",
+	}))
 }
 
 func write(t *testing.T, path, text string) {

@@ -1,0 +1,34 @@
+// Package programtest builds the programs that a package's tests run as
+// processes of their own.
+package programtest
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+)
+
+// Main is the body of a TestMain: it builds each program, given by its name and
+// the folder of its main package, into a temporary folder, tells that folder
+// through dir, runs the tests and returns the status to exit with. The folder is
+// gone afterwards.
+func Main(m *testing.M, dir *string, programs map[string]string) int {
+	var err error
+	if *dir, err = os.MkdirTemp("", "programs"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer func() { _ = os.RemoveAll(*dir) }() // the next clean of the temporary folder gets the rest
+	for name, folder := range programs {
+		build := exec.CommandContext(context.Background(), "go", "build", "-o", filepath.Join(*dir, name), ".")
+		build.Dir = folder
+		if out, err := build.CombinedOutput(); err != nil {
+			fmt.Fprintf(os.Stderr, "build %s: %v\n%s", name, err, out)
+			return 1
+		}
+	}
+	return m.Run()
+}

@@ -6,7 +6,8 @@ package wire
 type FileRequest struct {
 	Header
 	// Path is the item concerned, relative to the workspace or absolute inside
-	// it. "", ".", "/" and "root" mean the workspace itself.
+	// it. "", "." and "/" mean the workspace itself, and so does "root" where
+	// something is listed.
 	Path string `json:"path,omitzero"`
 
 	OldPath         string `json:"oldPath,omitzero"`         // providerRenameItem

@@ -382,7 +382,7 @@ func (s *stage) clean(environments int) {
 				return nil
 			}
 			name := filepath.Base(path)
-			if strings.HasSuffix(name, ".lock") || strings.HasSuffix(name, ".lease") || strings.Contains(name, "codebolt-tmp") || strings.Contains(name, "trash") {
+			if strings.HasSuffix(name, ".lock") || strings.HasSuffix(name, ".lease") || strings.Contains(name, "codebolt-tmp") || strings.HasPrefix(name, "codebolt-index-") || strings.Contains(name, "trash") {
 				s.t.Errorf("left behind: %s", path)
 			}
 			return err
@@ -390,9 +390,6 @@ func (s *stage) clean(environments int) {
 		if err != nil {
 			s.t.Error(err)
 		}
-	}
-	if temp, err := filepath.Glob(filepath.Join(os.TempDir(), "codebolt-index-*")); err != nil || len(temp) > 0 {
-		s.t.Errorf("left behind: %v, %v", temp, err)
 	}
 	// Ending takes a moment.
 	var left map[int]string

@@ -14,7 +14,8 @@ import (
 // Attach makes sure that the worktree is there and whole, and mends what can be
 // mended without guessing: a moved directory or repository is repaired, a
 // missing directory is checked out again from its branch, the lock file of a
-// git that was killed in it is removed. It is idempotent.
+// git that was killed in it and copies of its index are removed, so nobody else
+// may be at work on it with this package. It is idempotent.
 //
 // It fails with kind Conflict, and has touched nothing, when what is at the
 // path is not this worktree, and with kind NotFound when directory and branch
@@ -33,6 +34,9 @@ func (r *Repo) Attach(ctx context.Context, wt Worktree) error {
 	}
 	co, err := r.checkout(&wt)
 	if err != nil {
+		return describe("attach worktree", &wt, err)
+	}
+	if err := co.dropTemp(); err != nil {
 		return describe("attach worktree", &wt, err)
 	}
 	if exists(filepath.Join(co.gitDir, "index")) {

@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/codeboltai/codebolt-providers/shared/wire"
 )
@@ -56,10 +57,19 @@ func (c *checkout) call(args ...string) call {
 	return call{dir: c.workTree, args: args, env: []string{"GIT_DIR=" + c.gitDir, "GIT_WORK_TREE=" + c.workTree}}
 }
 
+// tempMark begins the names of directories with a copy of an index.
+const tempMark = "codebolt-index-"
+
 // tempIndex copies the index, so that what is done to the copy leaves the
-// user's alone. Remove dir when done.
+// user's alone. Remove dir when done. A worktree's is in its own git directory,
+// where dropTemp finds what a killed process left; another's is not, because
+// nobody may write there.
 func (c *checkout) tempIndex() (index, dir string, err error) {
-	dir, err = os.MkdirTemp("", "codebolt-index-")
+	parent := ""
+	if c.linked() {
+		parent = c.gitDir
+	}
+	dir, err = os.MkdirTemp(parent, tempMark)
 	if err != nil {
 		return "", "", fmt.Errorf("copy index: %w", err)
 	}
@@ -68,6 +78,21 @@ func (c *checkout) tempIndex() (index, dir string, err error) {
 		return "", "", errors.Join(fmt.Errorf("copy index: %w", err), os.RemoveAll(dir))
 	}
 	return index, dir, nil
+}
+
+// linked tells that the checkout is a linked worktree.
+func (c *checkout) linked() bool { return exists(filepath.Join(c.gitDir, "commondir")) }
+
+// dropTemp removes the copies of the index that a killed process left.
+func (c *checkout) dropTemp() error {
+	entries, err := os.ReadDir(c.gitDir)
+	errs := []error{err}
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), tempMark) {
+			errs = append(errs, os.RemoveAll(filepath.Join(c.gitDir, e.Name())))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 func copyIndex(from, to string) (err error) {

@@ -561,3 +561,37 @@ func TestAttachRefusesWhatIsNotTheWorktree(t *testing.T) {
 	none := plan(t, r, "none")
 	wantCode(t, r.Attach(t.Context(), none), wire.NotFound, "so is branch")
 }
+
+func TestCopiesOfTheIndexThatAKilledProcessLeftGoWithTheNextAttach(t *testing.T) {
+	t.Parallel()
+	project := newProject(t)
+	r, err := Open(t.Context(), project, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	oid, err := r.Resolve(t.Context(), "HEAD")
+	if err != nil {
+		t.Fatal(err)
+	}
+	wt := Worktree{CommonDir: r.CommonDir(), Path: filepath.Join(t.TempDir(), "w"), Branch: "codebolt/w", BaseOID: oid, CreatedBranch: true, Reason: "test"}
+	if err := r.Add(t.Context(), AddSpec{Worktree: wt}); err != nil {
+		t.Fatal(err)
+	}
+	co, err := r.checkout(&wt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, dir, err := co.tempIndex() // and the process is killed
+	if err != nil || filepath.Dir(dir) != co.gitDir {
+		t.Fatalf("the copy is in %s, %v", dir, err)
+	}
+	if err := r.Attach(t.Context(), wt); err != nil {
+		t.Fatal(err)
+	}
+	if exists(dir) {
+		t.Error("it is still there")
+	}
+	if status := git(t, wt.Path, "status", "--porcelain"); status != "" {
+		t.Errorf("status: %s", status)
+	}
+}

@@ -32,6 +32,14 @@ type explosive struct{}
 
 func (explosive) MarshalJSON() ([]byte, error) { panic("boom") }
 
+// timeless leaves out the time, whose digits may be those of a secret.
+var timeless = &slog.HandlerOptions{ReplaceAttr: func(groups []string, a slog.Attr) slog.Attr {
+	if a.Key == slog.TimeKey && len(groups) == 0 {
+		return slog.Attr{}
+	}
+	return a
+}}
+
 func TestALogHoldsNoSecretWhateverCarriesIt(t *testing.T) {
 	t.Parallel()
 	const secret = "hunter2-hunter2"
@@ -57,8 +65,8 @@ func TestALogHoldsNoSecretWhateverCarriesIt(t *testing.T) {
 		secret:    1,
 	}
 	for name, inner := range map[string]func(*bytes.Buffer) slog.Handler{
-		"JSON": func(b *bytes.Buffer) slog.Handler { return slog.NewJSONHandler(b, nil) },
-		"text": func(b *bytes.Buffer) slog.Handler { return slog.NewTextHandler(b, nil) },
+		"JSON": func(b *bytes.Buffer) slog.Handler { return slog.NewJSONHandler(b, timeless) },
+		"text": func(b *bytes.Buffer) slog.Handler { return slog.NewTextHandler(b, timeless) },
 	} {
 		for key, value := range attrs {
 			r := &redact.Redactor{}

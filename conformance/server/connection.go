@@ -41,6 +41,10 @@ func (e *Environment) serve(socket *websocket.Conn, query url.Values) {
 	}
 	older := e.conn
 	e.conn = nil
+	if older != nil && e.state == Running {
+		// The next connection was faster than the news of the last one's end.
+		e.setState(Disconnected, nil)
+	}
 	e.mu.Unlock()
 	if older != nil {
 		older.drop()

@@ -32,6 +32,17 @@ func bounded(t *testing.T) context.Context {
 	return ctx
 }
 
+func receive[T any](t *testing.T, from <-chan T) T {
+	t.Helper()
+	select {
+	case v := <-from:
+		return v
+	case <-bounded(t).Done():
+		t.Fatal("nothing came")
+		panic("unreachable")
+	}
+}
+
 func newServer(t *testing.T, options server.Options) *server.Server {
 	t.Helper()
 	s, err := server.New(options)
@@ -303,7 +314,7 @@ func TestTheAnswerToACallThatWasGivenUpAnswersNoOther(t *testing.T) {
 	if err := answer.Reply.Result(&got); err != nil || got != "release" {
 		t.Errorf("got %q, %v", got, err)
 	}
-	if head := <-late; head.RequestID != "given-up" {
+	if head := receive(t, late); head.RequestID != "given-up" {
 		t.Errorf("the subscriber got %+v", head)
 	}
 }
@@ -348,7 +359,7 @@ func TestAHeartbeatIsAnsweredAndAcknowledged(t *testing.T) {
 		t.Fatalf("got %+v, %v", answer, err)
 	}
 	var got struct{ Ack message }
-	if err := json.Unmarshal(<-acks, &got); err != nil {
+	if err := json.Unmarshal(receive(t, acks), &got); err != nil {
 		t.Fatal(err)
 	}
 	if at, ok := got.Ack["timestamp"].(string); !ok || at == "" {
@@ -403,7 +414,7 @@ func TestWhatIsNoMessageIsSeenAndHarmsNothing(t *testing.T) {
 		if err := e.Send(bounded(t), message{"type": "raw", "text": text}); err != nil {
 			t.Fatal(err)
 		}
-		if got := <-frames; got != text {
+		if got := receive(t, frames); got != text {
 			t.Errorf("got %q, want %q", got, text)
 		}
 	}
@@ -420,7 +431,7 @@ func TestAnAgentStartIsHandedOverUnchanged(t *testing.T) {
 		t.Fatal(err)
 	}
 	var got struct{ Data message }
-	if err := json.Unmarshal(<-taken, &got); err != nil {
+	if err := json.Unmarshal(receive(t, taken), &got); err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(message{"type": "messageResponse", "message": message{"n": 1.0}}, got.Data); diff != "" {

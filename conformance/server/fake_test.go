@@ -114,6 +114,9 @@ func (f *fake) handle(m message) int {
 			return 0
 		}
 	case "closeSignal":
+		if f.odd["leaves-unanswered"] {
+			return 0
+		}
 		f.send(message{"type": "closeSignalResponse", "requestId": m["requestId"]})
 		if !f.odd["stubborn"] && !f.odd["stays"] {
 			return 0

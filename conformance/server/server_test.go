@@ -614,6 +614,23 @@ func TestClosingLeavesNoProcess(t *testing.T) {
 	}
 }
 
+func TestAProviderThatWasStoppedNeedNotAnswerAClose(t *testing.T) {
+	t.Parallel()
+	for _, stopped := range []bool{true, false} {
+		e := create(t, newServer(t, server.Options{ExitGrace: 10 * time.Second}), "leaves-unanswered")
+		start(t, e)
+		if stopped {
+			if _, err := e.Stop(bounded(t), ""); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := e.Close(bounded(t)); (err == nil) != stopped {
+			t.Errorf("stopped before: %v: %v", stopped, err)
+		}
+		wantState(t, e, server.Stopped)
+	}
+}
+
 func TestClosingTheServerInterruptsAStart(t *testing.T) {
 	t.Parallel()
 	s := newServer(t, server.Options{TermGrace: time.Second})

@@ -139,9 +139,7 @@ func (e *Environment) startWith(ctx context.Context, p *process) (*Started, *pro
 // leaves reports whether the process ends by itself: within the grace or, when
 // it has let go of its connection, at all instead of making another.
 func (e *Environment) leaves(ctx context.Context, p *process) bool {
-	waiting, cancel := context.WithTimeout(ctx, e.server.options.ExitGrace)
-	defer cancel()
-	if !p.exits(waiting) {
+	if !e.exitsByItself(ctx, p) {
 		if _, err := e.link(ctx); err == nil || !p.exits(ctx) {
 			return false
 		}
@@ -229,7 +227,9 @@ func (e *Environment) Stop(ctx context.Context, onStop string) (*Answer, error) 
 // Close lets go of the environment: it interrupts a start, sends closeSignal,
 // and sees to it that the process ends, with SIGTERM and SIGKILL if need be; when
 // ctx ends, at once. When it returns no process is left, whatever the error,
-// which tells of the answer to closeSignal. Closing again does nothing.
+// which tells of the answer to closeSignal. A provider that was stopped before
+// has nothing left to let go of and need not answer: it may be on its way out.
+// Closing again does nothing.
 func (e *Environment) Close(ctx context.Context) error {
 	e.mu.Lock()
 	e.wanted = false
@@ -242,7 +242,7 @@ func (e *Environment) Close(ctx context.Context) error {
 	e.mu.Lock()
 	e.wanted, e.restarts = false, 0
 	p := e.liveLocked()
-	connected := e.conn != nil
+	connected, stopped := e.conn != nil, e.state == Stopped
 	if p == nil {
 		e.setState(Stopped, nil)
 		e.mu.Unlock()
@@ -253,6 +253,9 @@ func (e *Environment) Close(ctx context.Context) error {
 	var err error
 	if connected {
 		err = e.sendClose(ctx, p)
+		if err != nil && stopped && e.exitsByItself(ctx, p) {
+			err = nil
+		}
 	}
 	p.end(ctx, e.server.options.TermGrace)
 	e.mu.Lock()
@@ -267,9 +270,15 @@ func (e *Environment) sendClose(ctx context.Context, p *process) error {
 	defer cancel()
 	_, err := e.Call(asking, map[string]any{"type": wire.TypeCloseSignal})
 	if err == nil {
-		waiting, cancel := context.WithTimeout(ctx, e.server.options.ExitGrace)
-		defer cancel()
-		p.exits(waiting)
+		e.exitsByItself(ctx, p)
 	}
 	return err
+}
+
+// exitsByItself gives the process the time it has for that and reports whether
+// it has ended.
+func (e *Environment) exitsByItself(ctx context.Context, p *process) bool {
+	ctx, cancel := context.WithTimeout(ctx, e.server.options.ExitGrace)
+	defer cancel()
+	return p.exits(ctx)
 }

@@ -22,7 +22,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/codeboltai/codebolt-providers/shared/link"
-	"github.com/codeboltai/codebolt-providers/shared/link/linktest"
+	"github.com/codeboltai/codebolt-providers/shared/faultproxy"
 	"github.com/codeboltai/codebolt-providers/shared/wire"
 )
 
@@ -133,7 +133,7 @@ func TestASessionLosesAndRepeatsNothingThroughManyCuts(t *testing.T) {
 		return link.Handler{Message: there.got, Lost: lost}, nil
 	}}
 	addr := accept(t, a)
-	proxy, err := linktest.Listen(func(ctx context.Context) (net.Conn, error) {
+	proxy, err := faultproxy.Listen(func(ctx context.Context) (net.Conn, error) {
 		return (&net.Dialer{}).DialContext(ctx, "tcp", addr)
 	})
 	if err != nil {
@@ -380,7 +380,7 @@ func TestASilentPeerIsNoticedAndLeft(t *testing.T) {
 	t.Parallel()
 	a := &link.Acceptor{Accept: func(*link.Link, *http.Request) (link.Handler, error) { return link.Handler{}, nil }}
 	addr := accept(t, a)
-	proxy, err := linktest.Listen(func(ctx context.Context) (net.Conn, error) {
+	proxy, err := faultproxy.Listen(func(ctx context.Context) (net.Conn, error) {
 		return (&net.Dialer{}).DialContext(ctx, "tcp", addr)
 	})
 	if err != nil {

@@ -1,6 +1,6 @@
-// Package linktest has a TCP proxy that injects faults into connections, for
+// Package faultproxy is a TCP proxy that injects faults into connections, for
 // tests of whatever must survive them.
-package linktest
+package faultproxy
 
 import (
 	"context"

@@ -54,13 +54,21 @@ func (e *Environment) serve(socket *websocket.Conn, query url.Values) {
 	shown := hideQuery(e.server.redactor, query)
 	e.connections = append(e.connections, Connection{Time: time.Now(), Query: shown})
 	c.number = len(e.connections)
+	e.mu.Unlock()
+	e.server.recorder.event(e.spec.ID, c.number, "open", query)
+	if e.server.options.Greet != nil {
+		for _, frame := range e.server.options.Greet(e) {
+			_ = c.write(e.server.ctx, websocket.TextMessage, frame) // a failed write ends the reading too
+		}
+	}
+	c.rest(e.server.options.Quiet)
+	e.mu.Lock()
 	e.conn = c
 	if e.state == Disconnected {
 		e.setState(Running, nil)
 	}
 	e.broadcast()
 	e.mu.Unlock()
-	e.server.recorder.event(e.spec.ID, c.number, "open", query)
 
 	var acknowledging sync.WaitGroup
 	acknowledging.Go(func() {
@@ -95,6 +103,18 @@ func (e *Environment) serve(socket *websocket.Conn, query url.Values) {
 func (e *Environment) broadcast() {
 	close(e.connected)
 	e.connected = make(chan struct{})
+}
+
+// rest lets the provider alone for a while.
+func (c *connection) rest(d time.Duration) {
+	if d <= 0 {
+		return
+	}
+	select {
+	case <-time.After(d):
+	case <-c.process.done:
+	case <-c.env.server.ctx.Done():
+	}
 }
 
 // drop closes the connection without a goodbye.

@@ -55,6 +55,12 @@ type Options struct {
 	// goroutine that reads or writes the connection. It may be called by many at
 	// once and must not block.
 	OnFrame func(Frame)
+	// Quiet is how long nothing is sent on a new connection. Providers on the Node
+	// SDK lose what comes in the same instant as the accept; 0 waits for nothing.
+	Quiet time.Duration
+	// Greet returns frames that are sent in the very instant in which a
+	// connection is accepted, before anything is read and whatever Quiet says.
+	Greet func(e *Environment) [][]byte
 	// Admit may refuse a provider's connection with an HTTP status; 0 accepts.
 	// It is asked after the server's own checks.
 	Admit func(e *Environment, r *http.Request) int

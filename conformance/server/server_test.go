@@ -175,6 +175,42 @@ func TestAStartIsAnsweredAndTheEnvironmentRuns(t *testing.T) {
 	}
 }
 
+func TestWhatGreetsAProviderComesBeforeAllElse(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, server.Options{
+		Quiet: 50 * time.Millisecond,
+		Greet: func(*server.Environment) [][]byte { return [][]byte{[]byte(`{"type":"echo","data":"first"}`)} },
+	})
+	e := create(t, s, "")
+	echoes := make(chan any, 1)
+	e.Subscribe(func(head wire.Header, frame []byte) {
+		var m message
+		if head.Type == "echoed" && json.Unmarshal(frame, &m) == nil {
+			echoes <- m["data"]
+		}
+	})
+	begun := time.Now()
+	if err := e.Launch(bounded(t)); err != nil {
+		t.Fatal(err)
+	}
+	if time.Since(begun) < 50*time.Millisecond {
+		t.Error("there was no quiet")
+	}
+	if got := receive(t, echoes); got != "first" {
+		t.Errorf("got %v", got)
+	}
+	wantState(t, e, server.Starting)
+	start(t, e)
+	wantState(t, e, server.Running)
+	if err := e.Launch(bounded(t)); err != nil {
+		t.Errorf("launching what runs: %v", err)
+	}
+	wantState(t, e, server.Running)
+	if err := create(t, s, "exits").Launch(bounded(t)); wire.CodeOf(err) != wire.Unavailable {
+		t.Errorf("launching what exits: %v", err)
+	}
+}
+
 func TestAStartThatTheProviderRefusesFailsWithItsKind(t *testing.T) {
 	t.Parallel()
 	e := create(t, newServer(t, server.Options{Restart: server.RestartPolicy{Max: 3}}), "refuses")

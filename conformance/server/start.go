@@ -34,6 +34,33 @@ func (e *Environment) Start(ctx context.Context) (*Started, error) {
 	return e.start(ctx, Starting)
 }
 
+// Launch starts the provider's program unless it runs and waits for its
+// connection, without sending anything; ctx should have a deadline. The state is
+// Starting afterwards, until [Environment.Start]. When it fails no process is
+// left.
+func (e *Environment) Launch(ctx context.Context) error {
+	e.interrupt(true)
+	ctx, release, err := e.begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer release()
+	p := e.live()
+	if p == nil {
+		e.mu.Lock()
+		e.setState(Starting, nil)
+		e.mu.Unlock()
+		if p, err = e.spawn(); err != nil {
+			return err
+		}
+	}
+	if _, err := e.link(ctx); err != nil {
+		p.end(ctx, e.server.options.TermGrace)
+		return wire.Errorf(wire.CodeOf(err), "start %s: %w", e.spec.Name, err)
+	}
+	return nil
+}
+
 // begin waits for its turn. The returned context ends with [Environment.interrupt].
 func (e *Environment) begin(ctx context.Context) (context.Context, func(), error) {
 	select {

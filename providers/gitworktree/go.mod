@@ -7,6 +7,8 @@ require (
 	github.com/codeboltai/codebolt-providers/shared v0.0.0
 )
 
+require github.com/google/go-cmp v0.7.0 // indirect
+
 require (
 	github.com/cenkalti/backoff/v5 v5.0.3 // indirect
 	github.com/codeboltai/codebolt-providers/conformance v0.0.0

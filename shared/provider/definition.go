@@ -35,8 +35,16 @@ type Capabilities struct {
 	Version  string   `json:"version"`  // of the manifest
 	Build    string   `json:"build"`    // of the program
 	Requests []string `json:"requests"` // inbound types answered with more than an error of kind unsupported
-	Reaper   bool     `json:"gc"`       // has the subcommand gc
+	// Features are abilities that no request type tells of: the extensions of the
+	// protocol that the base has for every provider, "runtime" and
+	// "runtime.command" for one whose manifest configures a runtime, and "git" for
+	// one whose workspaces are git checkouts.
+	Features []string `json:"features"`
+	Reaper   bool     `json:"gc"` // has the subcommand gc
 }
+
+// features that every provider has through the base.
+var baseFeatures = []string{"base64", "errorCodes", "onStop", "overwrite", "recursive"}
 
 func (d *Definition) capabilities(m *manifest.Manifest) Capabilities {
 	_, reaper := d.Provider.(Reaper)
@@ -47,6 +55,14 @@ func (d *Definition) capabilities(m *manifest.Manifest) Capabilities {
 		}
 	}
 	slices.Sort(c.Requests)
+	c.Features = slices.Clone(baseFeatures)
+	if _, ok := m.Config["runtime"]; ok {
+		c.Features = append(c.Features, "runtime", "runtime.command")
+	}
+	if slices.Contains(m.Capabilities.SyncModes, "git") {
+		c.Features = append(c.Features, "git")
+	}
+	slices.Sort(c.Features)
 	return c
 }
 

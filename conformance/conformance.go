@@ -1,0 +1,107 @@
+// Package conformance lets a Go provider prove in its own tests that it keeps
+// the contract:
+//
+//	func TestConformance(t *testing.T) {
+//		conformance.Run(t, conformance.Target{
+//			Program:   program, // built by TestMain
+//			Manifests: manifests.Files("local"),
+//		})
+//	}
+//
+// Providers in other languages use the program codebolt-conformance, which runs
+// the same checks.
+package conformance
+
+import (
+	"cmp"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/codeboltai/codebolt-providers/conformance/checks"
+	"github.com/codeboltai/codebolt-providers/conformance/suite"
+	"github.com/codeboltai/codebolt-providers/shared/manifest"
+)
+
+// EnvOnly is the environment variable that selects checks by id or group for
+// [Run], separated by commas, as the flag --only does for the program.
+const EnvOnly = "CONFORMANCE_ONLY"
+
+// Target is the provider to judge.
+type Target struct {
+	// Program is the provider's executable, and Args what it is called with.
+	Program string
+	Args    []string
+	// Env holds further variables of its process, as os.Environ.
+	Env []string
+	// Manifests is the folder with codeboltprovider.yaml and providers.yaml; nil
+	// skips what is checked of them.
+	Manifests fs.FS
+	// Config is the configuration of every environment.
+	Config map[string]any
+	// Options select checks; the zero value runs them all, strictly.
+	Options suite.Options
+}
+
+// Run judges a provider by every check: each is a subtest of t, named by its id,
+// that fails, is skipped or passes as the check does. In short mode only checks
+// run that need no more than the ordinary time.
+func Run(t *testing.T, target Target) {
+	t.Helper()
+	subject := &suite.Target{Program: target.Program, Args: target.Args, Env: target.Env, Config: target.Config, Files: target.Manifests}
+	if target.Manifests != nil {
+		m, err := manifest.Load(target.Manifests, ".")
+		if err != nil {
+			t.Fatal(err)
+		}
+		subject.Manifest = m
+	}
+	options := target.Options
+	if only := os.Getenv(EnvOnly); only != "" {
+		options.Only = strings.Split(only, ",")
+	}
+	all := checks.All()
+	report, err := suite.Run(t.Context(), subject, all, options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, result := range report.Results {
+		t.Run(result.ID, func(t *testing.T) {
+			t.Helper()
+			switch result.Outcome {
+			case suite.Passed:
+			case suite.Skipped:
+				t.Skip(result.Reason)
+			default:
+				t.Error(tell(&result))
+			}
+		})
+	}
+	n := report.Totals()
+	t.Logf("%d passed, %d failed, %d skipped, %d errors in %v", n.Passed, n.Failed, n.Skipped, n.Errored, report.Duration.Round(1e6))
+}
+
+// tell is a result in words.
+func tell(r *suite.Result) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s %s: %s\n", r.Level, r.ID, r.Title)
+	if r.Reason != "" {
+		fmt.Fprintf(&b, "%s: %s\n", r.Outcome, r.Reason)
+	}
+	for _, f := range r.Failures {
+		fmt.Fprintf(&b, "- %s\n", f.Message)
+		if f.Expected != "" || f.Got != "" {
+			fmt.Fprintf(&b, "    expected: %s\n    got:      %s\n", f.Expected, f.Got)
+		}
+	}
+	fmt.Fprintf(&b, "why: %s\n", r.Why)
+	for _, frame := range r.Frames {
+		fmt.Fprintf(&b, "  %6d ms %s %s\n", frame.At, map[bool]string{true: "<-", false: "->"}[frame.In], frame.Text)
+	}
+	if r.Output != "" {
+		fmt.Fprintf(&b, "what the provider printed:\n%s", cmp.Or(r.Output, "nothing"))
+	}
+	return b.String()
+}

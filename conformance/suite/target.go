@@ -1,0 +1,38 @@
+package suite
+
+import (
+	"io/fs"
+
+	"github.com/codeboltai/codebolt-providers/shared/manifest"
+)
+
+// Profile says what may be asked of a provider.
+type Profile string
+
+// The profiles.
+const (
+	// Strict is the contract whole.
+	Strict Profile = "strict"
+	// NodeCompat is for providers on the existing Node SDK. What that SDK makes
+	// impossible is skipped with the reason, answers are found by their name
+	// where ids are not echoed, and nothing is said in the instant of an accept.
+	NodeCompat Profile = "node-compat"
+)
+
+// Target is a provider under test.
+type Target struct {
+	// Program is the executable, and Args what comes before everything else.
+	Program string
+	Args    []string
+	// Env holds further variables of the provider's process, as os.Environ.
+	Env []string
+	// Files is the folder with the two manifest files; nil when there is none.
+	Files fs.FS
+	// Manifest is what Files hold, when they can be read: its defaults are the
+	// lowest layer of the configuration.
+	Manifest *manifest.Manifest
+	// Config is the configuration of every environment.
+	Config map[string]any
+	// Capabilities are what the provider declares; see [Discover].
+	Capabilities Capabilities
+}

@@ -1,0 +1,112 @@
+//go:build linux
+
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/codeboltai/codebolt-providers/conformance/checks"
+	"github.com/codeboltai/codebolt-providers/conformance/programtest"
+	"github.com/codeboltai/codebolt-providers/conformance/suite"
+	"github.com/codeboltai/codebolt-providers/shared/manifest"
+)
+
+// programs is the folder with the mutant, a provider that is right, and its
+// runtime.
+var programs string
+
+// envFull is the environment variable that runs every check against every
+// defect, which takes hours; without it each defect meets its own group and a few
+// of the others.
+const envFull = "CONFORMANCE_MUTANTS"
+
+func TestMain(m *testing.M) {
+	os.Exit(programtest.Main(m, &programs, map[string]string{
+		"mutant": ".", "codebolt-provider-gitworktree": "../../../providers/gitworktree", "codebolt-runtime": "../../../cmd/codebolt-runtime",
+	}))
+}
+
+// bystanders are quick checks of every group that no defect of another group may
+// make fail.
+var bystanders = []string{"LC-001", "FS-001", "SC-001", "DF-001", "HB-001"}
+
+func TestEachDefectIsSeenByTheCheckThatIsMeantForIt(t *testing.T) {
+	contract := checks.All()
+	known := map[string]bool{}
+	for _, c := range contract {
+		known[c.ID] = true
+	}
+	for _, d := range all() {
+		if d.Check == "" {
+			continue
+		}
+		t.Run(d.Name, func(t *testing.T) {
+			t.Parallel()
+			only := append(append([]string{d.Check}, d.Also...), bystanders...)
+			if os.Getenv(envFull) == "full" {
+				only = nil
+			}
+			for _, id := range only {
+				if !known[id] {
+					t.Fatalf("there is no check %s", id)
+				}
+			}
+			report := judge(t, d.Name, suite.Options{Only: only})
+			for _, r := range report.Results {
+				switch failed := r.Outcome == suite.Failed; {
+				case r.Outcome == suite.Errored:
+					t.Errorf("%s: %s", r.ID, r.Reason)
+				case r.ID == d.Check && !failed:
+					t.Errorf("%s does not see it: %s %s", r.ID, r.Outcome, r.Reason)
+				case failed && r.ID != d.Check && !slices.Contains(d.Also, r.ID):
+					t.Errorf("%s fails, which has nothing to do with it: %+v", r.ID, r.Failures)
+				case r.ID == d.Check:
+					t.Logf("%s | %s | %s", d.Name, r.ID, r.Failures[0].Message)
+				}
+			}
+		})
+	}
+}
+
+func TestEveryCheckHasADefectItIsMeantFor(t *testing.T) {
+	meant := map[string]bool{}
+	for _, d := range all() {
+		meant[d.Check] = true
+	}
+	for _, c := range checks.All() {
+		if !meant[c.ID] {
+			t.Errorf("no defect is meant for %s: %s", c.ID, c.Title)
+		}
+	}
+}
+
+func TestNamesOfDefectsAreDistinct(t *testing.T) {
+	seen := map[string]bool{}
+	for _, d := range all() {
+		if seen[d.Name] || d.Doc == "" {
+			t.Errorf("%q is there twice, or without a word on what it does wrong", d.Name)
+		}
+		seen[d.Name] = true
+	}
+}
+
+// judge runs the suite against a correct provider with a defect put on.
+func judge(t *testing.T, name string, options suite.Options) *suite.Report {
+	t.Helper()
+	files := os.DirFS("../../../manifests/gitworktree")
+	m, err := manifest.Load(files, ".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	report, err := suite.Run(t.Context(), &suite.Target{
+		Program: filepath.Join(programs, "mutant"), Args: []string{name, filepath.Join(programs, "codebolt-provider-gitworktree")},
+		Files: files, Manifest: m,
+	}, checks.All(), options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return report
+}

@@ -1,0 +1,351 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"os/signal"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/gorilla/websocket"
+)
+
+// wrapper is a provider process with another one inside.
+type wrapper struct {
+	defect defect
+	inner  *exec.Cmd
+	target *url.URL // of the server, without query
+	ended  chan struct{}
+	pumps  sync.WaitGroup
+	state  map[string]any // what a defect remembers; guarded by mu
+
+	mu        sync.Mutex
+	pair      *pair
+	requests  map[string]message // by requestId, until answered
+	workspace string
+	start     message // the last providerStart
+	conns     int
+}
+
+// pair is a connection of the provider and the one to the server it is passed on
+// to.
+type pair struct {
+	provider, server *websocket.Conn
+	toProvider       sync.Mutex
+	toServer         sync.Mutex
+	closed           sync.Once
+}
+
+// run runs the provider and returns the exit status.
+func run(w *wrapper, argv []string) int {
+	w.ended, w.requests, w.state = make(chan struct{}), map[string]message{}, map[string]any{}
+	if w.defect.Begin != nil {
+		if status := w.defect.Begin(w); status >= 0 {
+			return status
+		}
+	}
+	environ := os.Environ()
+	if port := os.Getenv("SOCKET_PORT"); port != "" && len(argv) == 1 {
+		listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // loopback listeners do not wait
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "mutant:", err)
+			return 1
+		}
+		host := os.Getenv("CODEBOLT_SERVER_URL")
+		if host == "" {
+			host = "localhost"
+		}
+		w.target = &url.URL{Scheme: "ws", Host: net.JoinHostPort(host, port)}
+		srv := &http.Server{Handler: http.HandlerFunc(w.accept), ReadHeaderTimeout: time.Minute}
+		go func() { _ = srv.Serve(listener) }() // until Close
+		defer srv.Close()
+		_, own, _ := net.SplitHostPort(listener.Addr().String())
+		environ = append(environ, "SOCKET_PORT="+own, "CODEBOLT_SERVER_URL=127.0.0.1")
+	}
+	if w.defect.Environ != nil {
+		environ = w.defect.Environ(environ)
+	}
+	signals := make(chan os.Signal, 4)
+	signal.Notify(signals, syscall.SIGTERM, os.Interrupt)
+	w.inner = exec.CommandContext(context.Background(), argv[0], argv[1:]...)
+	w.inner.Env, w.inner.Stdout, w.inner.Stderr = environ, os.Stdout, os.Stderr
+	w.inner.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if err := w.inner.Start(); err != nil {
+		fmt.Fprintln(os.Stderr, "mutant:", err)
+		return 1
+	}
+	go w.watch(signals)
+	err := w.inner.Wait()
+	close(w.ended)
+	w.drain()
+	status := 0
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		status = exit.ExitCode()
+	}
+	if w.defect.Exit != nil {
+		status = w.defect.Exit(w, status)
+	}
+	return status
+}
+
+// drain passes on what the provider said last.
+func (w *wrapper) drain() {
+	passed := make(chan struct{})
+	go func() { w.pumps.Wait(); close(passed) }()
+	select {
+	case <-passed:
+	case <-time.After(2 * time.Second):
+	}
+}
+
+// watch passes signals on, and the news of the parent's death.
+func (w *wrapper) watch(signals <-chan os.Signal) {
+	parent := os.Getppid()
+	ticker := time.NewTicker(200 * time.Millisecond)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-w.ended:
+			return
+		case sig := <-signals:
+			if w.defect.Signal == nil || w.defect.Signal(w, sig) {
+				_ = w.inner.Process.Signal(sig) // it may just have ended
+			}
+		case <-ticker.C:
+			if os.Getppid() == parent {
+				continue
+			}
+			parent = os.Getppid()
+			if w.defect.Orphaned == nil || w.defect.Orphaned(w) {
+				_ = w.inner.Process.Signal(syscall.SIGTERM) // it may just have ended
+			}
+		}
+	}
+}
+
+// accept takes a connection of the provider and makes the one to the server.
+func (w *wrapper) accept(out http.ResponseWriter, in *http.Request) {
+	to := *w.target
+	to.Path, to.RawQuery = in.URL.Path, in.URL.RawQuery
+	if w.defect.URL != nil {
+		w.defect.URL(&to)
+	}
+	server, response, err := websocket.DefaultDialer.DialContext(in.Context(), to.String(), nil)
+	status := 0
+	if response != nil {
+		status = response.StatusCode
+		_ = response.Body.Close()
+	}
+	if w.defect.Dialed != nil {
+		if exit := w.defect.Dialed(w, status, err); exit >= 0 {
+			_ = w.inner.Process.Kill() // it may just have ended
+			os.Exit(exit)
+		}
+	}
+	if err != nil {
+		if status != 0 {
+			http.Error(out, http.StatusText(status), status)
+			return
+		}
+		if hijacker, ok := out.(http.Hijacker); ok {
+			if conn, _, err := hijacker.Hijack(); err == nil {
+				_ = conn.Close()
+			}
+		}
+		return
+	}
+	upgrader := websocket.Upgrader{CheckOrigin: func(*http.Request) bool { return true }}
+	provider, err := upgrader.Upgrade(out, in, nil)
+	if err != nil {
+		_ = server.Close()
+		return
+	}
+	p := &pair{provider: provider, server: server}
+	w.mu.Lock()
+	w.pair = p
+	w.conns++
+	w.mu.Unlock()
+	if w.defect.Connected != nil {
+		w.defect.Connected(w)
+	}
+	w.pumps.Add(2)
+	go func() { defer w.pumps.Done(); w.fromServer(p) }()
+	go func() { defer w.pumps.Done(); w.fromProvider(p) }()
+}
+
+// end closes both sides, passing on why.
+func (p *pair) end(to *websocket.Conn, why error) {
+	p.closed.Do(func() {
+		var closed *websocket.CloseError
+		if errors.As(why, &closed) && closed.Code != websocket.CloseAbnormalClosure && closed.Code != websocket.CloseNoStatusReceived {
+			_ = to.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(closed.Code, closed.Text), time.Now().Add(time.Second))
+			time.Sleep(50 * time.Millisecond) // for the goodbye to be read
+		}
+		_ = p.provider.Close()
+		_ = p.server.Close()
+	})
+}
+
+func (w *wrapper) fromServer(p *pair) {
+	for {
+		kind, frame, err := p.server.ReadMessage()
+		if err != nil {
+			if w.defect.Lost != nil && !w.defect.Lost(w) {
+				return
+			}
+			p.end(p.provider, err)
+			return
+		}
+		if w.defect.Raw != nil && !w.defect.Raw(w, kind, frame) {
+			continue
+		}
+		m, ok := parse(frame)
+		if !ok || kind != websocket.TextMessage {
+			p.tell(kind, frame)
+			continue
+		}
+		w.note(m)
+		for _, m := range w.asked(m) {
+			p.tell(kind, m.frame())
+		}
+	}
+}
+
+func (w *wrapper) asked(m message) []message {
+	if w.defect.Request == nil {
+		return []message{m}
+	}
+	return w.defect.Request(w, m)
+}
+
+// note keeps what defects want to know of a request.
+func (w *wrapper) note(m message) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if id := m.text("requestId"); id != "" {
+		w.requests[id] = m
+	}
+	if m.text("type") == "providerStart" {
+		w.start = m
+	}
+}
+
+func (w *wrapper) fromProvider(p *pair) {
+	for {
+		kind, frame, err := p.provider.ReadMessage()
+		if err != nil {
+			p.end(p.server, err)
+			return
+		}
+		m, ok := parse(frame)
+		if !ok || kind != websocket.TextMessage {
+			p.say(kind, frame)
+			continue
+		}
+		request := w.answered(m)
+		replies := []message{m}
+		if w.defect.Reply != nil {
+			replies = w.defect.Reply(w, request, m)
+		}
+		for _, m := range replies {
+			p.say(kind, m.frame())
+		}
+	}
+}
+
+// answered finds the request that a message answers, if it answers one.
+func (w *wrapper) answered(m message) message {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	request := w.requests[m.text("requestId")]
+	delete(w.requests, m.text("requestId"))
+	if result := m.object("message"); request.text("type") == "providerStart" && result.text("workspacePath") != "" {
+		w.workspace = result.text("workspacePath")
+	}
+	return request
+}
+
+// tell sends to the provider.
+func (p *pair) tell(kind int, frame []byte) {
+	p.toProvider.Lock()
+	defer p.toProvider.Unlock()
+	_ = p.provider.WriteMessage(kind, frame) // a lost connection ends the reading
+}
+
+// say sends to the server.
+func (p *pair) say(kind int, frame []byte) {
+	p.toServer.Lock()
+	defer p.toServer.Unlock()
+	_ = p.server.WriteMessage(kind, frame) // a lost connection ends the reading
+}
+
+// say sends a message to the server on the present connection.
+func (w *wrapper) say(m message) {
+	w.mu.Lock()
+	p := w.pair
+	w.mu.Unlock()
+	if p != nil {
+		p.say(websocket.TextMessage, m.frame())
+	}
+}
+
+// tell sends a message to the provider on the present connection.
+func (w *wrapper) tell(m message) {
+	w.mu.Lock()
+	p := w.pair
+	w.mu.Unlock()
+	if p != nil {
+		p.tell(websocket.TextMessage, m.frame())
+	}
+}
+
+// drop loses the connection to the server.
+func (w *wrapper) drop() {
+	w.mu.Lock()
+	p := w.pair
+	w.mu.Unlock()
+	if p != nil {
+		_ = p.server.Close()
+	}
+}
+
+// root is the workspace, or "" before the start is answered.
+func (w *wrapper) root() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.workspace
+}
+
+// began is the last providerStart.
+func (w *wrapper) began() message {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.start
+}
+
+// first reports whether this is the first call with the word.
+func (w *wrapper) first(word string) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	_, seen := w.state[word]
+	w.state[word] = true
+	return !seen
+}
+
+// without removes variables.
+func without(environ []string, names ...string) []string {
+	return slices.DeleteFunc(slices.Clone(environ), func(pair string) bool {
+		name, _, _ := strings.Cut(pair, "=")
+		return slices.Contains(names, name)
+	})
+}

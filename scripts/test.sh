@@ -4,7 +4,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 export CGO_ENABLED=1 # the race detector needs it, and it needs a C compiler
 cc=$(go env CC)
-bash scripts/need.sh git:git "${cc%% *}:gcc"
+bash scripts/need.sh git:git "${cc%% *}:gcc" node:nodejs npm:npm
 status=0
 for module in shared manifests conformance providers/gitworktree providers/local cmd; do
 	echo "== $module"

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -142,11 +143,11 @@ func (r *runner) preflight() error {
 
 // printed is the end of what the provider printed, for a sentence.
 func (t *T) printed() string {
-	text := bytes.TrimSpace(t.out.bytes())
-	if len(text) == 0 {
+	text := strings.TrimSpace(t.run.redactor().String(string(t.out.bytes())))
+	if text == "" {
 		return ""
 	}
-	return "; it printed: " + shorten(string(text[max(0, len(text)-400):]), 400)
+	return "; it printed: " + text[max(0, len(text)-400):]
 }
 
 // all runs the checks and returns their results in the order of the checks.
@@ -184,7 +185,7 @@ func (r *runner) judge(c Check, number string) Result {
 	result := Result{ID: c.ID, Group: c.Group(), Title: c.Title, Why: c.Why, Level: c.Level, Outcome: Skipped}
 	switch missing := r.target.Capabilities.Missing(c.Needs); {
 	case r.ctx.Err() != nil:
-		result.Outcome, result.Reason = Errored, "the run was interrupted"
+		result.Outcome, result.Reason = Errored, interrupted
 	case missing != "":
 		result.Reason, result.Missing = lacks(missing), missing
 	case c.NodeSDK != "" && r.options.Profile == NodeCompat:
@@ -206,6 +207,9 @@ func (r *runner) tell(result Result, over bool) {
 		r.options.Progress(Event{Result: &result, Done: r.done, Total: r.total})
 	}
 }
+
+// interrupted is the reason of what an ended context has cut short.
+const interrupted = "the run was interrupted"
 
 // abandonAfter is how long after its time a check may take to notice.
 const abandonAfter = 30 * time.Second
@@ -233,7 +237,10 @@ func (r *runner) one(c Check, number string) Result {
 		case <-time.After(limit + abandonAfter):
 			t.settle(Errored, fmt.Sprintf("the check did not return within %v after its time of %v", abandonAfter, limit))
 		}
-		if ctx.Err() != nil && !t.Failed() {
+		switch {
+		case r.ctx.Err() != nil:
+			t.settle(Errored, interrupted) // whatever it was waiting for
+		case ctx.Err() != nil && !t.Failed():
 			t.Errorf("the check was not done within %v", limit)
 		}
 	}
@@ -271,10 +278,7 @@ func (t *T) verdict() Result {
 	case t.outcome == "":
 		result.Outcome = Passed
 	}
-	hide := &redact.Redactor{}
-	for _, value := range t.run.canaries.variables {
-		hide.Add(value)
-	}
+	hide := t.run.redactor()
 	frames, _ := t.log.since(0)
 	for i := range frames {
 		if t.shows(&frames[i], result.Failures) {
@@ -288,7 +292,27 @@ func (t *T) verdict() Result {
 		f := &result.Failures[i]
 		f.Message, f.Expected, f.Got = hide.String(f.Message), hide.String(f.Expected), hide.String(f.Got)
 	}
+	for i := range result.Story {
+		result.Story[i] = hide.String(result.Story[i])
+	}
+	result.Reason = hide.String(result.Reason)
 	return result
+}
+
+// redactor hides the bait, and the secrets that the provider was really given:
+// reports are passed on.
+func (r *runner) redactor() *redact.Redactor {
+	hide := &redact.Redactor{}
+	for _, value := range r.canaries.variables {
+		hide.Add(value)
+	}
+	for _, variable := range slices.Concat(os.Environ(), r.target.Env) {
+		if name, value, _ := strings.Cut(variable, "="); redact.SecretName(name) {
+			hide.Add(value)
+		}
+	}
+	hide.AddSecrets(r.target.Config)
+	return hide
 }
 
 func (t *T) shows(f *Frame, failures []Failure) bool {

@@ -368,6 +368,36 @@ func TestTrashTakesOnlyWhatItPutAway(t *testing.T) {
 	}
 }
 
+func TestOneTrashServesManyAtOnce(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	trash := filepath.Join(dir, ".trash")
+	var all sync.WaitGroup
+	for i := range 8 {
+		all.Go(func() {
+			path := filepath.Join(dir, fmt.Sprintf("e%d", i))
+			for range 200 {
+				if err := os.Mkdir(path, 0o755); err != nil {
+					t.Error(err)
+					return
+				}
+				if _, err := resource.Trash(path, trash); err != nil {
+					t.Errorf("Trash beside others: %v", err)
+					return
+				}
+				if err := resource.EmptyTrash(t.Context(), trash, 0); err != nil {
+					t.Errorf("EmptyTrash beside others: %v", err)
+					return
+				}
+			}
+		})
+	}
+	all.Wait()
+	if entries, err := os.ReadDir(dir); err != nil || len(entries) > 0 {
+		t.Errorf("left: %v, %v", entries, err)
+	}
+}
+
 func TestAProcessIsKnownByMoreThanItsPid(t *testing.T) {
 	t.Parallel()
 	a, alive := resource.ProcessStarted(os.Getpid())

@@ -22,14 +22,36 @@ const trashMark = ".trash-"
 // the new path. trashDir must be on the same file system. A path that is not
 // there gives kind NotFound.
 func Trash(path, trashDir string) (string, error) {
-	if err := os.MkdirAll(trashDir, 0o700); err != nil {
-		return "", wire.Errorf(wire.CodeOf(err), "trash: %w", err)
+	to, err := trash(path, trashDir)
+	// Whoever empties the trash removes it, also between our two steps.
+	for range trashTries {
+		if err == nil || !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrExist) {
+			break
+		}
+		if _, gone := os.Lstat(path); gone != nil {
+			break
+		}
+		if info, there := os.Lstat(trashDir); there == nil && !info.IsDir() {
+			break
+		}
+		to, err = trash(path, trashDir)
 	}
-	to := filepath.Join(trashDir, filepath.Base(path)+trashMark+rand.Text()[:10])
-	if err := os.Rename(path, to); err != nil {
+	if err != nil {
 		return "", wire.Errorf(wire.CodeOf(err), "trash: %w", err)
 	}
 	return to, nil
+}
+
+// trashTries is how often a trash may be removed under the hands of one that
+// puts something into it.
+const trashTries = 100
+
+func trash(path, trashDir string) (string, error) {
+	if err := os.MkdirAll(trashDir, 0o700); err != nil {
+		return "", err
+	}
+	to := filepath.Join(trashDir, filepath.Base(path)+trashMark+rand.Text()[:10])
+	return to, os.Rename(path, to)
 }
 
 // EmptyTrash deletes what Trash put into trashDir longer ago than olderThan, and
@@ -46,6 +68,9 @@ func EmptyTrash(ctx context.Context, trashDir string, olderThan time.Duration) e
 	}
 	defer root.Close()
 	entries, err := fs.ReadDir(root.FS(), ".")
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // emptied and removed by another, since we opened it
+	}
 	if err != nil {
 		return fmt.Errorf("empty trash: %w", err)
 	}

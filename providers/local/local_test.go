@@ -253,3 +253,18 @@ func TestAStartThatIsKilledInTheCopyIsTakenBack(t *testing.T) {
 		t.Errorf("left: %v, %v", left, err)
 	}
 }
+
+func TestAStartWhoseRuntimeEndsAtOnceLeavesNothing(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	e := s.env("e", map[string]any{"runtime": map[string]any{"command": []string{"/bin/sh", "-c", "echo no licence; exit 3"}}}, nil)
+	_, err := e.Start(limit(t))
+	if wire.CodeOf(err) != wire.Unavailable || !strings.Contains(err.Error(), "no licence") {
+		t.Errorf("the start gives %v", err)
+	}
+	for _, left := range []string{"run/*", "local/*/*", "history/*", "envs/*"} {
+		if found, err := filepath.Glob(filepath.Join(s.state, left)); err != nil || len(found) > 0 {
+			t.Errorf("left: %v, %v", found, err)
+		}
+	}
+}

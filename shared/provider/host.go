@@ -222,7 +222,8 @@ func (h *Host) create(ctx context.Context, req *OpenRequest, id resource.ID) err
 		if err := h.spec.Discard(ctx, &h.rec); err != nil {
 			return err
 		}
-		return req.Store.Delete(id)
+		// The runtime's directory is ours too, and what it says is in the error.
+		return errors.Join(req.Store.Delete(id), os.RemoveAll(h.runDir))
 	})
 	req.SetResource(id)
 	if err := req.Phase(ctx, h.spec.Phase, func(ctx context.Context) error { return h.spec.Create(ctx, &h.rec) }); err != nil {

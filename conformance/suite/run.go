@@ -125,7 +125,7 @@ func (r *runner) preflight() error {
 		ctx, cancel := t.limit(AnswerLimit)
 		defer cancel()
 		if err := e.Environment.Launch(ctx); err != nil {
-			problem = wire.Errorf(wire.Unavailable, "%s is no environment provider: it did not connect to the server: %w%s", r.target.Program, err, t.printed())
+			problem = t.stranger(e, err)
 			return
 		}
 		if _, err := e.TryStart(); err == nil {
@@ -141,13 +141,22 @@ func (r *runner) preflight() error {
 	return problem
 }
 
-// printed is the end of what the provider printed, for a sentence.
-func (t *T) printed() string {
-	text := strings.TrimSpace(t.run.redactor().String(string(t.out.bytes())))
-	if text == "" {
-		return ""
+// stranger is the error for a program that did not connect, with what it did
+// instead.
+func (t *T) stranger(e *Env, err error) error {
+	why := "it could not be started: " + err.Error()
+	state, gone := e.Wait(t.ctx)
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		why = fmt.Sprintf("it did not connect to the server within %v", min(AnswerLimit, t.run.options.Timeout))
+	case gone == nil && state != nil:
+		why = fmt.Sprintf("it ended (%v) without connecting to the server", state)
 	}
-	return "; it printed: " + text[max(0, len(text)-400):]
+	text := strings.Join(strings.Fields(t.run.redactor().String(string(t.out.bytes()))), " ")
+	if text != "" {
+		why += "; the last it printed: " + text[max(0, len(text)-400):]
+	}
+	return wire.Errorf(wire.Unavailable, "%s is no environment provider: %s", t.run.target.Program, why)
 }
 
 // all runs the checks and returns their results in the order of the checks.

@@ -158,7 +158,7 @@ func TestACheckThatWaitsForEverFailsInTime(t *testing.T) {
 
 func TestAProgramThatIsNoProviderIsSaidAndLeavesNothing(t *testing.T) {
 	for kind, want := range map[string]string{
-		"exits undeclared": "exit status 3; it printed: this is no provider", "hangs undeclared": "did not connect", "talks undeclared": "did not connect",
+		"exits undeclared": "it ended (exit status 3) without connecting to the server; the last it printed: this is no provider", "hangs undeclared": "did not connect", "talks undeclared": "did not connect",
 	} {
 		t.Run(kind, func(t *testing.T) {
 			tmp := t.TempDir()

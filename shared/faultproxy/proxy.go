@@ -1,178 +1,186 @@
-// Package faultproxy is a TCP proxy that injects faults into connections, for
-// tests of whatever must survive them.
 package faultproxy
 
 import (
 	"context"
-	"errors"
-	"io"
-	"math/rand/v2"
 	"net"
 	"sync"
 	"sync/atomic"
 	"time"
 )
 
+// Direction is which way bytes go. Directions can be joined with |.
+type Direction int
+
+// The directions.
+const (
+	Up   Direction = 1 << iota // from who connected, to the target
+	Down                       // from the target, to who connected
+	Both = Up | Down
+)
+
+// End is how a connection is cut.
+type End int
+
+// The ends.
+const (
+	// Reset is what a machine that crashed or an impatient middlebox sends: both
+	// sides see "connection reset by peer", and what had not arrived is lost.
+	Reset End = iota
+	// Orderly is what a process sends that closes its socket.
+	Orderly
+	// AnyEnd is one of the others, by chance.
+	AnyEnd
+)
+
+// dialLimit bounds the opening of a connection's other side.
+const dialLimit = 5 * time.Second
+
 // Proxy passes connections on to a target and disturbs them on request. Its
 // methods are safe for concurrent use.
 type Proxy struct {
-	ln     net.Listener
-	target func(ctx context.Context) (net.Conn, error)
-	wg     sync.WaitGroup
-	cuts   atomic.Int64
-	// hold is held by Blackhole; passing bytes takes it for reading.
-	hold sync.RWMutex
+	address string
+	target  func(ctx context.Context) (net.Conn, error)
+	wg      sync.WaitGroup
 
-	mu    sync.Mutex
-	conns map[net.Conn]net.Conn
-	fuse  int64 // bytes until the next cut, when fused
-	fused bool
+	connections, cuts atomic.Int64
+	up, down          atomic.Int64
+
+	mu     sync.Mutex
+	ln     net.Listener // nil while the proxy does not listen
+	closed bool
+	conns  map[*connection]bool
+	open   map[Direction]chan struct{} // closed while bytes may pass
+	shape  Shape
+	fuse   fuse
+}
+
+// fuse is a cut that is to come.
+type fuse struct {
+	armed     bool
+	direction Direction
+	left      int64
+	end       End
+}
+
+// To opens connections to a TCP address, for [Listen].
+func To(address string) func(ctx context.Context) (net.Conn, error) {
+	return func(ctx context.Context) (net.Conn, error) { return (&net.Dialer{}).DialContext(ctx, "tcp", address) }
 }
 
 // Listen starts a proxy on a free loopback port. Target opens the other side of
 // each connection. Close ends it.
 func Listen(target func(ctx context.Context) (net.Conn, error)) (*Proxy, error) {
-	ln, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // loopback listeners do not wait
-	if err != nil {
+	return ListenOn("127.0.0.1:0", target)
+}
+
+// ListenOn is Listen on an address of the caller's choice.
+func ListenOn(address string, target func(ctx context.Context) (net.Conn, error)) (*Proxy, error) {
+	p := &Proxy{address: address, target: target, conns: map[*connection]bool{}, open: map[Direction]chan struct{}{}}
+	for _, d := range []Direction{Up, Down} {
+		p.open[d] = make(chan struct{})
+		close(p.open[d])
+	}
+	if err := p.Return(); err != nil {
 		return nil, err
 	}
-	p := &Proxy{ln: ln, target: target, conns: map[net.Conn]net.Conn{}}
-	p.wg.Go(p.accept)
+	p.address = p.ln.Addr().String()
 	return p, nil
 }
 
-// Addr is where the proxy listens, as host:port.
-func (p *Proxy) Addr() string { return p.ln.Addr().String() }
+// Addr is where the proxy listens, as host:port. It never changes.
+func (p *Proxy) Addr() string { return p.address }
 
-// Cuts is how many connections were cut so far.
-func (p *Proxy) Cuts() int { return int(p.cuts.Load()) }
+// Stats counts what a proxy has done.
+type Stats struct {
+	Connections int   // accepted so far
+	Open        int   // of those, open now
+	Cuts        int   // connections that the proxy cut
+	Up, Down    int64 // bytes passed on
+}
 
-func (p *Proxy) accept() {
+// Stats tells what passed so far.
+func (p *Proxy) Stats() Stats {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return Stats{
+		Connections: int(p.connections.Load()), Open: len(p.conns), Cuts: int(p.cuts.Load()),
+		Up: p.up.Load(), Down: p.down.Load(),
+	}
+}
+
+// Leave stops listening, as a server that is not there: who connects is refused.
+// Connections that are open stay so; see [Proxy.Cut].
+func (p *Proxy) Leave() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.ln != nil {
+		_ = p.ln.Close() // it only stops accepting
+		p.ln = nil
+	}
+}
+
+// Return listens again, on the same port. It does nothing when the proxy
+// listens already.
+func (p *Proxy) Return() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.ln != nil || p.closed {
+		return nil
+	}
+	ln, err := net.Listen("tcp", p.address) //nolint:noctx // loopback listeners do not wait
+	if err != nil {
+		return err
+	}
+	p.ln = ln
+	p.wg.Go(func() { p.accept(ln) })
+	return nil
+}
+
+func (p *Proxy) accept(ln net.Listener) {
 	for {
-		near, err := p.ln.Accept()
+		near, err := ln.Accept()
 		if err != nil {
-			return // Close
+			return // Leave or Close
 		}
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-		far, err := p.target(ctx)
-		cancel()
-		if err != nil {
-			_ = near.Close()
-			continue
-		}
-		p.mu.Lock()
-		p.conns[near] = far
+		p.connections.Add(1)
+		p.wg.Go(func() { p.serve(near) })
+	}
+}
+
+func (p *Proxy) serve(near net.Conn) {
+	ctx, cancel := context.WithTimeout(context.Background(), dialLimit)
+	far, err := p.target(ctx)
+	cancel()
+	if err != nil {
+		_ = near.Close() // a target that is not there looks like one that hangs up
+		return
+	}
+	c := &connection{proxy: p, near: near, far: far, done: make(chan struct{})}
+	p.mu.Lock()
+	if p.closed {
 		p.mu.Unlock()
-		p.wg.Go(func() { p.pass(near, far) })
-		p.wg.Go(func() { p.pass(far, near) })
+		c.finish(Orderly)
+		return
 	}
-}
-
-// CutAfter cuts the connection over which the next n bytes, both ways counted
-// together, have passed: in the middle of a frame, as it happens.
-func (p *Proxy) CutAfter(n int64) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.fuse, p.fused = n, true
-}
-
-// Armed reports whether a CutAfter has yet to happen.
-func (p *Proxy) Armed() bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.fused
-}
-
-// Cut cuts all connections.
-func (p *Proxy) Cut() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for near, far := range p.conns {
-		p.cut(near, far)
-	}
-}
-
-func (p *Proxy) cut(near, far net.Conn) {
-	for _, c := range []net.Conn{near, far} {
-		if tcp, ok := c.(*net.TCPConn); ok && rand.IntN(2) == 0 {
-			_ = tcp.SetLinger(0) // a reset rather than an orderly end
-		}
-		_ = c.Close()
-	}
-	delete(p.conns, near)
-	p.cuts.Add(1)
-}
-
-// Blackhole lets no byte pass for the duration; connections stay open.
-func (p *Proxy) Blackhole(ctx context.Context, d time.Duration) {
-	p.hold.Lock()
-	defer p.hold.Unlock()
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-	}
-}
-
-func (p *Proxy) pass(from, to net.Conn) {
-	defer func() {
-		_ = from.Close()
-		_ = to.Close()
-		p.mu.Lock()
-		delete(p.conns, from)
-		delete(p.conns, to)
-		p.mu.Unlock()
-	}()
-	buf := make([]byte, 32<<10)
-	for {
-		n, err := from.Read(buf)
-		p.hold.RLock()
-		allowed, blow := p.burn(int64(n))
-		_, werr := to.Write(buf[:allowed])
-		p.hold.RUnlock()
-		if blow {
-			p.mu.Lock()
-			p.cut(from, to)
-			delete(p.conns, to)
-			p.mu.Unlock()
-			return
-		}
-		if err != nil || werr != nil {
-			if errors.Is(err, io.EOF) && werr == nil {
-				if half, ok := to.(interface{ CloseWrite() error }); ok {
-					_ = half.CloseWrite()
-				}
-			}
-			return
-		}
-	}
-}
-
-// burn says how many of n bytes may pass, and whether the fuse blows then.
-func (p *Proxy) burn(n int64) (allowed int64, blow bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if !p.fused || n == 0 {
-		return n, false
-	}
-	if n < p.fuse {
-		p.fuse -= n
-		return n, false
-	}
-	p.fused = false
-	return p.fuse, true
+	p.conns[c] = true
+	p.mu.Unlock()
+	c.run()
 }
 
 // Close ends the proxy and all its connections, and waits for its goroutines.
+// It is idempotent.
 func (p *Proxy) Close() error {
-	err := p.ln.Close()
+	p.Leave()
 	p.mu.Lock()
-	for near, far := range p.conns {
-		_ = near.Close()
-		_ = far.Close()
+	p.closed = true
+	conns := make([]*connection, 0, len(p.conns))
+	for c := range p.conns {
+		conns = append(conns, c)
 	}
 	p.mu.Unlock()
+	for _, c := range conns {
+		c.finish(Orderly)
+	}
 	p.wg.Wait()
-	return err
+	return nil
 }

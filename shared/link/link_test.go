@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
@@ -21,8 +20,8 @@ import (
 	"github.com/gorilla/websocket"
 	"go.uber.org/goleak"
 
-	"github.com/codeboltai/codebolt-providers/shared/link"
 	"github.com/codeboltai/codebolt-providers/shared/faultproxy"
+	"github.com/codeboltai/codebolt-providers/shared/link"
 	"github.com/codeboltai/codebolt-providers/shared/wire"
 )
 
@@ -133,13 +132,11 @@ func TestASessionLosesAndRepeatsNothingThroughManyCuts(t *testing.T) {
 		return link.Handler{Message: there.got, Lost: lost}, nil
 	}}
 	addr := accept(t, a)
-	proxy, err := faultproxy.Listen(func(ctx context.Context) (net.Conn, error) {
-		return (&net.Dialer{}).DialContext(ctx, "tcp", addr)
-	})
+	proxy, err := faultproxy.Listen(faultproxy.To(addr))
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = proxy.Close() }) // the listener is closed once
+	t.Cleanup(func() { _ = proxy.Close() }) // it always returns nil
 	var resumed atomic.Int64
 	l := dial(t, proxy.Addr(), link.Handler{
 		Message: back.got, Lost: lost,
@@ -158,14 +155,14 @@ func TestASessionLosesAndRepeatsNothingThroughManyCuts(t *testing.T) {
 	// pass, and a cut comes each time its share has.
 	share := int64(count) * 2 * 800 / int64(cuts+cuts/4)
 	for range cuts {
-		proxy.CutAfter(1 + rand.Int64N(2*share))
+		proxy.CutAfter(faultproxy.Both, 1+rand.Int64N(2*share), faultproxy.AnyEnd)
 		for proxy.Armed() {
 			select {
 			case <-t.Context().Done():
 				t.Fatal("the test ended")
 			case <-there.done:
 				<-back.done
-				t.Fatalf("all messages passed after %d of %d cuts", proxy.Cuts(), cuts)
+				t.Fatalf("all messages passed after %d of %d cuts", proxy.Stats().Cuts, cuts)
 			case <-time.After(time.Millisecond):
 			}
 		}
@@ -177,10 +174,10 @@ func TestASessionLosesAndRepeatsNothingThroughManyCuts(t *testing.T) {
 			t.Fatalf("%s: %d of %d messages", c.name, c.next.Load(), c.want)
 		}
 	}
-	if proxy.Cuts() < cuts || resumed.Load() == 0 {
-		t.Errorf("%d cuts, %d resumptions; want at least %d and more than 0", proxy.Cuts(), resumed.Load(), cuts)
+	if proxy.Stats().Cuts < cuts || resumed.Load() == 0 {
+		t.Errorf("%d cuts, %d resumptions; want at least %d and more than 0", proxy.Stats().Cuts, resumed.Load(), cuts)
 	}
-	t.Logf("%d messages each way, %d cuts, %d resumptions", count, proxy.Cuts(), resumed.Load())
+	t.Logf("%d messages each way, %d cuts, %d resumptions", count, proxy.Stats().Cuts, resumed.Load())
 	if err := l.Close(closing(t)); err != nil {
 		t.Errorf("close: %v", err)
 	}
@@ -380,13 +377,11 @@ func TestASilentPeerIsNoticedAndLeft(t *testing.T) {
 	t.Parallel()
 	a := &link.Acceptor{Accept: func(*link.Link, *http.Request) (link.Handler, error) { return link.Handler{}, nil }}
 	addr := accept(t, a)
-	proxy, err := faultproxy.Listen(func(ctx context.Context) (net.Conn, error) {
-		return (&net.Dialer{}).DialContext(ctx, "tcp", addr)
-	})
+	proxy, err := faultproxy.Listen(faultproxy.To(addr))
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = proxy.Close() }) // the listener is closed once
+	t.Cleanup(func() { _ = proxy.Close() }) // it always returns nil
 	ups, downs := make(chan link.Up, 10), make(chan error, 10)
 	dial(t, proxy.Addr(), link.Handler{Up: func(u link.Up) { ups <- u }, Down: func(err error) { downs <- err }},
 		link.Options{Resume: true, Ping: 50 * time.Millisecond, Silence: 300 * time.Millisecond, RetryFirst: 20 * time.Millisecond})

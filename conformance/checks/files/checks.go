@@ -9,4 +9,9 @@ import (
 )
 
 // Checks returns the group's checks.
-func Checks() []suite.Check { return slices.Concat(reading()) }
+func Checks() []suite.Check {
+	return slices.Concat(
+		answering(), contents(), encoding(), naming(), refusing(), writing(), disk(),
+		deleting(), copying(), moving(), listing(), projects(), ordering(),
+	)
+}

@@ -26,6 +26,8 @@ const (
 	compressAbove = 1 << 10
 	// chunk is how much is written under one deadline.
 	chunk = 256 << 10
+	// headerRoom is the most that a session puts before a message.
+	headerRoom = 48
 )
 
 // writeBuffers serve connections while they write; an idle one holds none.
@@ -75,11 +77,20 @@ func (c *conn) read() (Message, error) {
 	if err != nil {
 		return Message{}, err
 	}
+	return c.readRest(kind, r, c.alive)
+}
+
+// readRest reads a message that has begun. alive is called while it comes.
+func (c *conn) readRest(kind int, r io.Reader, alive func() error) (Message, error) {
+	limit := c.opt.MaxMessage
+	if c.session {
+		limit += headerRoom
+	}
 	buf := make([]byte, 0, 2048)
-	for {
+	for first := true; ; first = false {
 		n, err := r.Read(buf[len(buf):cap(buf)])
 		buf = buf[:len(buf)+n]
-		if int64(len(buf)) > c.opt.MaxMessage {
+		if int64(len(buf)) > limit {
 			c.goodbye(websocket.CloseMessageTooBig, "message too large")
 			return Message{}, wire.Errorf(wire.TooLarge, "the peer sent a message of more than %d bytes", c.opt.MaxMessage)
 		}
@@ -89,11 +100,13 @@ func (c *conn) read() (Message, error) {
 		if err != nil {
 			return Message{}, err
 		}
-		if len(buf) == cap(buf) {
+		if n > 0 && !first {
 			// A large message may take long; what counts is that it goes on.
-			if err := c.alive(); err != nil {
+			if err := alive(); err != nil {
 				return Message{}, err
 			}
+		}
+		if len(buf) == cap(buf) {
 			grown := make([]byte, len(buf), 4*cap(buf))
 			copy(grown, buf)
 			buf = grown
@@ -184,17 +197,22 @@ func (c *conn) readFirst(kind byte) (Message, error) {
 	if err := c.ws.SetReadDeadline(time.Now().Add(c.opt.Handshake)); err != nil {
 		return Message{}, err
 	}
-	typ, data, err := c.ws.ReadMessage()
+	typ, r, err := c.ws.NextReader()
 	if err != nil {
 		return Message{}, err
 	}
+	m, err := c.readRest(typ, r, func() error { return nil })
+	if err != nil {
+		return Message{}, err
+	}
+	data := m.Data
 	if kind != 0 {
 		if len(data) == 0 || data[0] != kind {
 			return Message{}, wire.Errorf(wire.Invalid, "the peer began the session with the wrong frame")
 		}
 		data = data[1:]
 	}
-	return Message{Data: data, Binary: typ == websocket.BinaryMessage}, nil
+	return Message{Data: data, Binary: m.Binary}, nil
 }
 
 func (c *conn) readHello() (h hello, err error) {

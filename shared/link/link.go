@@ -297,6 +297,10 @@ func (l *Link) beginDialed(c *conn) error {
 			return err
 		}
 	} else {
+		if l.session != "" { // the peer was replaced by one that has no sessions
+			l.session = ""
+			l.lose(wire.Errorf(wire.Unavailable, "the peer does not resume sessions any more"))
+		}
 		l.out.resend()
 	}
 	if l.opt.Greet != nil {

@@ -19,6 +19,7 @@ type outbox struct {
 	first   uint64 // sequence number of queue[0]; numbers begin at 1
 	written int    // how many of queue the present connection was given
 	high    int    // how many of queue any connection of the session was given
+	lent    int    // high, with the message that is just being written
 	bytes   int64
 	closed  bool
 	changed chan struct{} // closed and replaced when something leaves, or at the end
@@ -54,21 +55,27 @@ func (b *outbox) change() <-chan struct{} {
 	return b.changed
 }
 
-// next gives the next message to write on the present connection.
+// next gives the next message to write on the present connection. From then on
+// the peer may have seen it: it can confirm a message before the call that
+// writes it has returned.
 func (b *outbox) next() (m Message, seq uint64, ok bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.written == len(b.queue) {
 		return Message{}, 0, false
 	}
+	b.lent = max(b.high, b.written+1)
 	return b.queue[b.written], b.first + uint64(b.written), true
 }
 
-// wrote notes that the message given by next was written. Without a session it
+// wrote notes that message seq, given by next, was written. Without a session it
 // leaves the outbox.
-func (b *outbox) wrote(session bool) {
+func (b *outbox) wrote(seq uint64, session bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if seq < b.first {
+		return // confirmed already
+	}
 	b.written++
 	b.high = max(b.high, b.written)
 	if !session {
@@ -85,7 +92,7 @@ func (b *outbox) acknowledge(seq uint64) bool {
 		return true // an old acknowledgement
 	}
 	n := seq + 1 - b.first
-	if n > uint64(b.high) {
+	if n > uint64(max(b.high, b.lent)) {
 		return false
 	}
 	b.drop(int(n))
@@ -106,7 +113,7 @@ func (b *outbox) drop(n int) {
 		b.queue = nil
 	}
 	b.first += uint64(n)
-	b.written, b.high = max(0, b.written-n), max(0, b.high-n)
+	b.written, b.high, b.lent = max(0, b.written-n), max(0, b.high-n), max(0, b.lent-n)
 	close(b.changed)
 	b.changed = make(chan struct{})
 }
@@ -117,11 +124,11 @@ func (b *outbox) drop(n int) {
 func (b *outbox) rewind(seq uint64) (ok bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if seq+1 < b.first || seq+1-b.first > uint64(b.high) {
+	if seq+1 < b.first || seq+1-b.first > uint64(max(b.high, b.lent)) {
 		return false
 	}
 	b.drop(int(seq + 1 - b.first))
-	b.written = 0
+	b.written, b.lent = 0, 0
 	if len(b.queue) > 0 {
 		signal(b.wake)
 	}
@@ -135,7 +142,7 @@ func (b *outbox) restart() (unconfirmed int) {
 	defer b.mu.Unlock()
 	unconfirmed = b.high
 	b.drop(unconfirmed)
-	b.first, b.written, b.high = 1, 0, 0
+	b.first, b.written, b.high, b.lent = 1, 0, 0, 0
 	if len(b.queue) > 0 {
 		signal(b.wake)
 	}
@@ -146,7 +153,7 @@ func (b *outbox) restart() (unconfirmed int) {
 func (b *outbox) resend() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.written, b.high = 0, 0
+	b.written, b.high, b.lent = 0, 0, 0
 	if len(b.queue) > 0 {
 		signal(b.wake)
 	}

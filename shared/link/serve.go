@@ -101,17 +101,22 @@ func (l *Link) resume(theirs hello, fresh bool) (resumed bool, err error) {
 		err = wire.Errorf(wire.Invalid, "the peer confirmed messages that were never sent")
 		l.session = ""
 	}
-	// The peer no longer knows the session.
+	cause := err
+	if cause == nil {
+		cause = wire.Errorf(wire.Unavailable, "the peer does not know the session any more")
+	}
+	l.lose(cause)
+	return false, err
+}
+
+// lose begins anew on our side: what the session had under way is given up, and
+// reported.
+func (l *Link) lose(cause error) {
 	had := l.received.Swap(0)
 	unconfirmed := l.out.restart()
 	if (unconfirmed > 0 || had > 0) && l.handler.Lost != nil {
-		cause := err
-		if cause == nil {
-			cause = wire.Errorf(wire.Unavailable, "the peer does not know the session any more")
-		}
 		l.handler.Lost(Loss{Unconfirmed: unconfirmed, Cause: cause})
 	}
-	return false, err
 }
 
 // read delivers messages until the connection ends.
@@ -174,7 +179,8 @@ func (l *Link) write(c *conn, over <-chan struct{}) error {
 	defer ack.Stop()
 	ack.Stop()
 	acked := uint64(0) // what the peer has been told on this connection
-	var header [48]byte
+	waiting := false   // ack runs
+	var header [headerRoom]byte
 	for {
 		if err := l.upkeep(c, ping.C); err != nil {
 			return err
@@ -188,7 +194,7 @@ func (l *Link) write(c *conn, over <-chan struct{}) error {
 			if err := c.write(head, m); err != nil {
 				return err
 			}
-			l.out.wrote(c.session)
+			l.out.wrote(seq, c.session)
 			continue
 		}
 		if err := c.flush(); err != nil {
@@ -197,10 +203,15 @@ func (l *Link) write(c *conn, over <-chan struct{}) error {
 		select {
 		case <-l.out.wake:
 		case <-c.ack:
-			ack.Reset(ackDelay)
+			if !waiting { // or a steady trickle would put it off for ever
+				ack.Reset(ackDelay)
+				waiting = true
+			}
 		case <-c.hasten:
 			ack.Reset(0)
+			waiting = true
 		case <-ack.C:
+			waiting = false
 			if now := l.received.Load(); now > acked {
 				acked = now
 				if err := c.write(ackHeader(header[:0], now), Message{}); err != nil {

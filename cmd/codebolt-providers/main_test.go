@@ -323,6 +323,7 @@ func TestBadInputGetsASentenceThatHelps(t *testing.T) {
 func (d *desk) started(name, script string) (*exec.Cmd, *bytes.Buffer, <-chan struct{}) {
 	d.t.Helper()
 	cmd := d.command("run", "git-worktree", "--name", name, "--", "sh", "-c", script)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // for ctrlC
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {
 		d.t.Fatal(err)
@@ -358,22 +359,27 @@ func await(t *testing.T, ended <-chan struct{}, limit time.Duration) {
 	}
 }
 
+// ctrlC does what a terminal does: it signals the whole process group, with all
+// that the program started in it.
+func ctrlC(t *testing.T, cmd *exec.Cmd) {
+	t.Helper()
+	if err := syscall.Kill(-cmd.Process.Pid, syscall.SIGINT); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestCtrlCStopsTheAgentAndASecondOneLeavesAtOnce(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)
 	cmd, problem, ended := d.started("once", "echo half > half; echo ready; exec sleep 1000")
-	if err := cmd.Process.Signal(os.Interrupt); err != nil {
-		t.Fatal(err)
-	}
+	ctrlC(t, cmd)
 	await(t, ended, 30*time.Second)
 	if cmd.ProcessState.ExitCode() != 143 || !strings.Contains(problem.String(), "A  half  +1 -0") || !strings.Contains(problem.String(), "is kept") {
 		t.Errorf("status %d\n%s", cmd.ProcessState.ExitCode(), problem)
 	}
 	cmd, _, ended = d.started("twice", `trap "" TERM; echo half > half; echo ready; while :; do sleep 0.1; done`)
 	for range 2 {
-		if err := cmd.Process.Signal(os.Interrupt); err != nil {
-			t.Fatal(err)
-		}
+		ctrlC(t, cmd)
 		time.Sleep(200 * time.Millisecond)
 	}
 	await(t, ended, 20*time.Second)

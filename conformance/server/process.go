@@ -37,6 +37,7 @@ func (e *Environment) spawn() (*process, error) {
 	p.cmd = exec.CommandContext(s.ctx, e.spec.Program, e.spec.Args...)
 	p.cmd.Env = environ
 	p.cmd.Stdout, p.cmd.Stderr = e.spec.Stderr, e.spec.Stderr
+	p.cmd.SysProcAttr = ownGroup()
 	p.cmd.WaitDelay = pipeGrace
 	ready := make(chan error)
 	if !s.task(func() {

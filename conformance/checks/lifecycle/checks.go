@@ -1,7 +1,16 @@
 // Package lifecycle holds the checks of group LC: how an environment is started, stopped and found again.
 package lifecycle
 
-import "github.com/codeboltai/codebolt-providers/conformance/suite"
+import (
+	"slices"
+
+	"github.com/codeboltai/codebolt-providers/conformance/suite"
+)
 
 // Checks returns the group's checks.
-func Checks() []suite.Check { return nil }
+func Checks() []suite.Check {
+	return slices.Concat(
+		starting(), repeating(), outside(), stopping(), interrupting(),
+		failing(), faults(), disks(), healing(), names(), crowds(), work(), removing(), others(), places(), agents(),
+	)
+}

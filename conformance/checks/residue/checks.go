@@ -1,7 +1,11 @@
 // Package residue holds the checks of group RS: that nothing is left behind.
 package residue
 
-import "github.com/codeboltai/codebolt-providers/conformance/suite"
+import (
+	"slices"
+
+	"github.com/codeboltai/codebolt-providers/conformance/suite"
+)
 
 // Checks returns the group's checks.
-func Checks() []suite.Check { return nil }
+func Checks() []suite.Check { return slices.Concat(removal(), cycles(), accidents(), atEnd()) }

@@ -125,16 +125,23 @@ const keptSnapshots = 10
 // Remove implements provider.Environment.
 func (e *environment) Remove(ctx context.Context, how provider.RemovePolicy) (provider.Removal, error) {
 	d := details{Worktree: e.wt, ProjectTop: e.repo.Top()}
+	var beyond []string // work that a snapshot of this repository cannot have
 	removal := provider.HostRemoval{
 		Holds: func(ctx context.Context) ([]string, error) {
 			holds, err := e.repo.Holds(ctx, e.wt, gitrepo.HoldSpec{Disposable: e.cfg.DisposableIgnored})
 			var sentences []string
 			for _, h := range holds {
 				sentences = append(sentences, h.Detail)
+				if h.Kind == gitrepo.HoldSubmodule {
+					beyond = append(beyond, "a snapshot cannot hold this: "+h.Detail)
+				}
 			}
 			return sentences, err
 		},
 		Snapshot: func(ctx context.Context) (recovery, holds []string, err error) {
+			if len(beyond) > 0 {
+				return nil, beyond, nil
+			}
 			snap, err := e.repo.Snapshot(ctx, e.wt, gitrepo.SnapshotSpec{
 				Ref: fmt.Sprintf("refs/codebolt/snapshots/%s/%d", e.Resource().Key(), time.Now().Unix()), Message: "Snapshot of " + e.Record().EnvironmentName + " before its removal",
 				IncludeIgnored: true, KeepLast: keptSnapshots,

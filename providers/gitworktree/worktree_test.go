@@ -112,6 +112,33 @@ func TestUncommittedUntrackedAndIgnoredFilesHoldARemovalOrAreRecovered(t *testin
 	s.clean(0)
 }
 
+func TestWorkInASubmoduleHoldsEvenARemovalWithASnapshot(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	lib := filepath.Join(t.TempDir(), "lib")
+	git(t, s.project, "clone", "-q", ".", lib)
+	git(t, s.project, "-c", "protocol.file.allow=always", "submodule", "--quiet", "add", lib, "lib")
+	git(t, s.project, "commit", "-qm", "lib")
+	e, path := s.opened("e", nil)
+	write(t, filepath.Join(path, "lib", "new.txt"), "work\n")
+	if r := s.stop(e, "snapshotAndRemove"); r.Removed || !strings.Contains(strings.Join(r.Holds, "; "), "lib: new and not committed: new.txt") {
+		t.Fatalf("a new file: %+v", r)
+	}
+	git(t, filepath.Join(path, "lib"), "add", "-A")
+	git(t, filepath.Join(path, "lib"), "commit", "-qm", "work")
+	s.start(e)
+	if r := s.stop(e, "snapshotAndRemove"); r.Removed || !strings.Contains(strings.Join(r.Holds, "; "), "not pushed") {
+		t.Fatalf("a commit: %+v", r)
+	}
+	git(t, filepath.Join(path, "lib"), "push", "-q", lib, "HEAD:refs/heads/work")
+	git(t, filepath.Join(path, "lib"), "update-ref", "refs/remotes/origin/work", "HEAD")
+	s.start(e)
+	if r := s.stop(e, "snapshotAndRemove"); !r.Removed {
+		t.Errorf("when it is pushed: %+v", r)
+	}
+	s.clean(0)
+}
+
 func TestDisposableFilesDoNotHoldARemoval(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)

@@ -18,7 +18,7 @@ const (
 	HoldUntracked   = "untracked"   // new files
 	HoldIgnored     = "ignored"     // ignored files that are not disposable, such as .env
 	HoldCommits     = "commits"     // commits that nothing else leads to
-	HoldSubmodule   = "submodule"   // commits in a submodule that were not pushed
+	HoldSubmodule   = "submodule"   // work in a submodule, which no snapshot can have
 )
 
 // HoldSpec says what may be lost and what counts as landed.
@@ -64,7 +64,7 @@ func (r *Repo) holds(ctx context.Context, wt *Worktree, spec HoldSpec) ([]Hold, 
 			return nil, err
 		}
 		holds = append(holds, files...)
-		modules, err := co.submoduleHolds(ctx)
+		modules, err := co.submoduleHolds(ctx, spec.Disposable)
 		if err != nil {
 			return nil, err
 		}
@@ -169,6 +169,9 @@ func (c *checkout) fileHolds(ctx context.Context, disposable []string) ([]Hold, 
 		)
 		switch item[0] {
 		case '1':
+			if strings.HasPrefix(item, "1 .M S.") {
+				continue // it has the right commit; what else is in it submoduleHolds tells
+			}
 			kind, n = HoldUncommitted, 8
 		case 'u':
 			kind, n = HoldUncommitted, 10
@@ -237,35 +240,92 @@ func isDisposable(name string, patterns []string) bool {
 	return false
 }
 
-// submoduleHolds finds commits in submodules, whose repositories go with the
-// worktree, that no remote has.
-func (c *checkout) submoduleHolds(ctx context.Context) ([]Hold, error) {
-	var holds []Hold
+// submoduleHolds finds work in submodules, whose repositories go with the
+// worktree: files that no commit has, and commits that no remote has.
+func (c *checkout) submoduleHolds(ctx context.Context, disposable []string) ([]Hold, error) {
+	holds, err := c.linkHolds(ctx, "", disposable)
 	root := filepath.Join(c.gitDir, "modules")
-	if !exists(root) {
-		return nil, nil
+	if err != nil || !exists(root) {
+		return holds, err
 	}
-	err := filepath.WalkDir(root, func(dir string, d os.DirEntry, err error) error {
+	// Also those that are checked out no more.
+	err = filepath.WalkDir(root, func(dir string, d os.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
 		if !d.IsDir() || !exists(filepath.Join(dir, "HEAD")) || !exists(filepath.Join(dir, "objects")) {
 			return nil
 		}
-		out, err := c.run.text(ctx, call{dir: dir, env: []string{"GIT_DIR=" + dir, "GIT_WORK_TREE=" + dir}, args: []string{"rev-list", "--count", "HEAD", "--branches", "--glob=refs/stash", "--not", "--remotes", "--tags"}})
+		rel, _ := filepath.Rel(root, dir)
+		hold, err := c.unpushed(ctx, dir, filepath.ToSlash(rel))
 		if err != nil {
 			return err
 		}
-		if out != "0" {
-			rel, _ := filepath.Rel(root, dir)
-			holds = append(holds, Hold{HoldSubmodule, fmt.Sprintf("submodule %s has %s commits that were not pushed", filepath.ToSlash(rel), out)})
-		}
+		holds = append(holds, hold...)
 		if exists(filepath.Join(dir, "modules")) {
 			return nil // it has submodules itself
 		}
 		return filepath.SkipDir
 	})
 	return holds, err
+}
+
+// linkHolds finds work in the submodules that are checked out, and in theirs.
+func (c *checkout) linkHolds(ctx context.Context, above string, disposable []string) ([]Hold, error) {
+	out, err := c.run.run(ctx, c.call("ls-files", "-z", "--stage"))
+	if err != nil {
+		return nil, err
+	}
+	var holds []Hold
+	for _, item := range fields(out) {
+		_, name, ok := strings.Cut(item, "\t")
+		if !ok || !strings.HasPrefix(item, "160000 ") {
+			continue
+		}
+		dir := filepath.Join(c.workTree, filepath.FromSlash(name))
+		if isDir(dir) != nil {
+			continue
+		}
+		gitDir, err := dotGit(dir)
+		if gone(err) {
+			continue // not checked out
+		}
+		if err != nil {
+			return nil, err
+		}
+		sub := &checkout{c.run, gitDir, dir}
+		name = above + name
+		work := sub.unfinished()
+		files, err := sub.fileHolds(ctx, disposable)
+		if err != nil {
+			return nil, err
+		}
+		for _, w := range append(work, files...) {
+			holds = append(holds, Hold{HoldSubmodule, "submodule " + name + ": " + w.Detail})
+		}
+		if inside(c.workTree, gitDir) { // not absorbed into the modules of the worktree
+			hold, err := c.unpushed(ctx, gitDir, name)
+			if err != nil {
+				return nil, err
+			}
+			holds = append(holds, hold...)
+		}
+		below, err := sub.linkHolds(ctx, name+"/", disposable)
+		if err != nil {
+			return nil, err
+		}
+		holds = append(holds, below...)
+	}
+	return holds, nil
+}
+
+// unpushed finds commits that no remote of a submodule has.
+func (c *checkout) unpushed(ctx context.Context, gitDir, name string) ([]Hold, error) {
+	out, err := c.run.text(ctx, call{dir: gitDir, env: []string{"GIT_DIR=" + gitDir, "GIT_WORK_TREE=" + gitDir}, args: []string{"rev-list", "--count", "HEAD", "--branches", "--glob=refs/stash", "--not", "--remotes", "--tags"}})
+	if err != nil || out == "0" {
+		return nil, err
+	}
+	return []Hold{{HoldSubmodule, fmt.Sprintf("submodule %s has %s commits that were not pushed", name, out)}}, nil
 }
 
 // commitHold tells what would be lost with a commit if the worktree and its

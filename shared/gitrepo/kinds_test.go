@@ -149,6 +149,19 @@ func TestSubmodulesComeFromThisMachine(t *testing.T) {
 	if res, err := r.Diff(t.Context(), wt, DiffSpec{}); err != nil || len(res.Files) > 0 {
 		t.Errorf("%+v, %v", res, err)
 	}
+	for _, name := range []string{"afile", "new", "x.ignored"} {
+		file := filepath.Join(wt.Path, "lib", name)
+		was, rerr := os.ReadFile(file)
+		write(t, filepath.Dir(file), name, "work")
+		holds, err := r.Holds(t.Context(), wt, HoldSpec{})
+		if err != nil || len(holds) != 1 || holds[0].Kind != HoldSubmodule || !strings.Contains(holds[0].Detail, name) {
+			t.Errorf("%s: %v, %v", name, holds, err)
+		}
+		remove(t, file)
+		if rerr == nil {
+			write(t, filepath.Dir(file), name, string(was))
+		}
+	}
 	git(t, filepath.Join(wt.Path, "lib"), "checkout", "-q", "-b", "work")
 	commitFile(t, filepath.Join(wt.Path, "lib"), "in lib", "x")
 	holds, err := r.Holds(t.Context(), wt, HoldSpec{})

@@ -76,6 +76,13 @@ func TestHoldsNameWhatWouldBeLost(t *testing.T) {
 			write(t, wt.Path, "afile", "changed")
 			git(t, wt.Path, "stash")
 		}, nil},
+		"a repository added like a file": {func(t *testing.T, _ string, wt Worktree) {
+			git(t, wt.Path, "init", "-q", "inner")
+			commitFile(t, filepath.Join(wt.Path, "inner"), "x", "x")
+			git(t, wt.Path, "add", "inner")
+			git(t, wt.Path, "commit", "-q", "-m", "inner")
+			git(t, wt.Path, "branch", "users")
+		}, []string{HoldSubmodule}},
 		"a merge in conflict": {func(t *testing.T, project string, wt Worktree) {
 			commitFile(t, project, "afile", "theirs")
 			commitFile(t, wt.Path, "afile", "ours")

@@ -3,6 +3,7 @@ package provider
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/codeboltai/codebolt-providers/shared/resource"
@@ -21,7 +22,9 @@ type HostPath struct {
 // Resolve gives the absolute path, and whether it lies inside the project. "~"
 // is the home directory; what is relative is relative to the project. A path
 // that is the project, or contains it, is refused: it could not be isolated from
-// it, and removing the environment would remove the project.
+// it, and removing the environment would remove the project. So is one that is
+// in the .git of a repository, directly or through a link: git alone decides
+// what is there.
 func (p HostPath) Resolve() (path string, inside bool, err error) {
 	switch {
 	case p.Requested != "":
@@ -39,6 +42,9 @@ func (p HostPath) Resolve() (path string, inside bool, err error) {
 	}
 	if within(p.Project, path) {
 		return "", false, wire.Errorf(wire.Invalid, "an environment cannot be at %s: that is the project or contains it; choose another environmentPath", path)
+	}
+	if (p.Requested != "" || p.Base != "") && inGitDir(path) {
+		return "", false, wire.Errorf(wire.Invalid, "an environment cannot be at %s: that is inside the .git of a repository; choose another environmentPath", path)
 	}
 	return path, within(path, p.Project), nil
 }
@@ -58,6 +64,21 @@ func (p HostPath) Placed(path string, place wire.Placement) wire.Placement {
 func within(path, dir string) bool {
 	rel, err := filepath.Rel(dir, path)
 	return err == nil && rel != ".." && !strings.HasPrefix(rel, ".."+string(filepath.Separator))
+}
+
+// inGitDir reports whether a path, as it stands or where its links lead, has an
+// element .git. The last elements need not exist.
+func inGitDir(path string) bool {
+	plain := path
+	for existing := path; existing != filepath.Dir(existing); existing = filepath.Dir(existing) {
+		if real, err := filepath.EvalSymlinks(existing); err == nil {
+			plain = real
+			break
+		}
+	}
+	return slices.ContainsFunc(strings.Split(path+string(filepath.Separator)+plain, string(filepath.Separator)), func(element string) bool {
+		return strings.EqualFold(element, ".git")
+	})
 }
 
 func expand(path, project string) (string, error) {

@@ -223,14 +223,15 @@ func (h *Host) prompt(m *wire.MessageResponse) {
 	}
 }
 
-// add remembers an agent and forgets the oldest that have ended.
+// add remembers an agent and forgets the oldest that have ended, once every
+// connected client has been told so.
 func (h *Host) add(a *agent) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.agents = append(h.agents, a)
 	for i := 0; len(h.agents) > keptAgents && i < len(h.agents); {
 		old := h.agents[i]
-		if !old.ended {
+		if !old.ended || h.untold(old) {
 			i++
 			continue
 		}
@@ -239,6 +240,17 @@ func (h *Host) add(a *agent) {
 			delete(c.seen, old)
 		}
 	}
+}
+
+// untold reports whether a connected client has yet to be told of an agent;
+// under mu.
+func (h *Host) untold(a *agent) bool {
+	for c := range h.clients {
+		if at := c.seen[a]; c.up && (at == nil || at.behind(a)) {
+			return true
+		}
+	}
+	return false
 }
 
 // stop stops the agents that a stopProcessClicked means; without any id, all.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/codeboltai/codebolt-providers/shared/link"
@@ -12,16 +13,25 @@ import (
 	"github.com/codeboltai/codebolt-providers/shared/workspace"
 )
 
-// maxFileCalls is how many file calls of one client run at once; while so many
-// run, the client is read no further.
-const maxFileCalls = 64
+const (
+	// maxFileCalls is how many file calls of one client run at once.
+	maxFileCalls = 64
+	// maxWaiting and maxWaitingBytes are how many more may wait, and how large
+	// they may be together; others are refused. The client is read on meanwhile:
+	// answers leave only as it confirms those before.
+	maxWaiting      = 4096
+	maxWaitingBytes = 256 << 20
+)
 
 // client is a connected provider. Each has a pump, which tells it all that the
 // agents' histories hold, at its own pace.
 type client struct {
 	h     *Host
 	link  *link.Link
-	calls chan struct{}
+	calls chan struct{} // has one token for each call that runs
+
+	// Calls that run or wait.
+	taken, takenBytes atomic.Int64
 
 	// Under Host.mu.
 	up      bool
@@ -191,23 +201,44 @@ func (c *client) file(frame []byte) {
 		c.fault("", err.Error())
 		return
 	}
-	c.calls <- struct{}{}
+	size := int64(len(frame))
+	n, bytes := c.taken.Add(1), c.takenBytes.Add(size)
+	if n > 1 && (n > maxFileCalls+maxWaiting || bytes > maxWaitingBytes) {
+		c.taken.Add(-1)
+		c.takenBytes.Add(-size)
+		c.refuse(call, wire.Errorf(wire.Unavailable, "%s: %d file calls are waiting already; try again later", call.Action, n-1))
+		return
+	}
 	c.h.wg.Go(func() {
-		defer func() { <-c.calls }()
+		c.calls <- struct{}{}
+		defer func() {
+			<-c.calls
+			c.taken.Add(-1)
+			c.takenBytes.Add(-size)
+		}()
 		reply, err := wire.Marshal(workspace.Serve(c.h.ctx, c.h.files, call))
 		if err == nil {
 			err = c.link.SendWait(context.WithoutCancel(c.h.ctx), reply)
 		}
 		if wire.CodeOf(err) == wire.TooLarge {
-			reply, err = wire.Marshal(&wire.AppFSReply{Type: wire.TypeAppFSResponse, RequestID: call.RequestID, Problem: wire.ProblemOf(err)})
-			if err == nil {
-				err = c.link.Send(reply)
-			}
+			c.refuse(call, err)
+			return
 		}
 		if err != nil && !errors.Is(err, link.ErrClosed) {
 			c.h.log.Warn("file call not answered", "action", call.Action, "error", err)
 		}
 	})
+}
+
+// refuse answers a file call with an error.
+func (c *client) refuse(call *wire.AppFS, why error) {
+	reply, err := wire.Marshal(&wire.AppFSReply{Type: wire.TypeAppFSResponse, RequestID: call.RequestID, Problem: wire.ProblemOf(why)})
+	if err == nil {
+		err = c.link.Send(reply)
+	}
+	if err != nil {
+		c.h.log.Warn("file call not answered", "action", call.Action, "error", err)
+	}
 }
 
 // fault answers a frame that cannot be used.

@@ -23,6 +23,10 @@ const (
 	// drainTime is how long output may still come after the command itself has
 	// ended, from what it left running; then that is stopped.
 	drainTime = 500 * time.Millisecond
+	// pipeSize is how much a pipe holds.
+	pipeSize = 64 << 10
+	// pipeRest is how long what a pipe holds may take to come out of it.
+	pipeRest = 50 * time.Millisecond
 )
 
 // withheld are variables of the runtime's environment that agents do not get:
@@ -199,6 +203,10 @@ func (c *command) attend(ctx context.Context, r Report, stdout, stderr *os.File)
 	c.await(ctx, group)
 	// What the command left running goes too: nothing else owns it.
 	stopped := endGroup(group, drained)
+	// Something that left the group can still hold the pipes open. What is in
+	// them is read, and no more waited for.
+	now := time.Now()
+	_, _ = stdout.SetReadDeadline(now), stderr.SetReadDeadline(now) // fails where pipes know no deadlines
 	<-drained
 	end := wire.ProcessStopped{Synthetic: true}
 	if stopped {
@@ -234,8 +242,20 @@ func copyOutput(r Report, stream string, from *os.File) {
 	defer from.Close()
 	buf := make([]byte, outputPiece)
 	held := 0
+	rest := -1 // bytes that are still taken once the pipe's time is over
 	for {
 		n, err := from.Read(buf[held:])
+		switch {
+		case rest < 0 && errors.Is(err, os.ErrDeadlineExceeded):
+			rest = pipeSize
+			err = from.SetReadDeadline(time.Now().Add(pipeRest))
+		case rest >= 0 && err == nil:
+			if rest -= n; rest <= 0 {
+				err = io.EOF
+			}
+		case errors.Is(err, os.ErrDeadlineExceeded):
+			err = io.EOF
+		}
 		n += held
 		held = 0
 		if err == nil {

@@ -153,7 +153,12 @@ func (e *environment) Remove(ctx context.Context, how provider.RemovePolicy) (pr
 				holds = append(holds, "a snapshot cannot hold "+path)
 			}
 			d.Snapshot = snap.Ref
-			return []string{fmt.Sprintf("git -C %s worktree add --detach DIRECTORY %s", e.Record().ProjectPath, snap.Ref)}, holds, nil
+			at := "git -C " + gitrepo.Quote(e.Record().ProjectPath)
+			recovery = []string{fmt.Sprintf("%s worktree add --detach DIRECTORY %s", at, snap.Ref)}
+			if snap.Staged != "" {
+				recovery = append(recovery, fmt.Sprintf("%s diff %s^1 %s^2 # what was staged", at, snap.Ref, snap.Ref))
+			}
+			return recovery, holds, nil
 		},
 		Details: func() any { return d },
 		Remove: func(ctx context.Context) ([]string, error) {

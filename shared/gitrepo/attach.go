@@ -127,27 +127,36 @@ func (r *Repo) restore(ctx context.Context, wt *Worktree) error {
 	return explainAdd(r.worktreeAdd(ctx, wt), wt)
 }
 
-// keepDetached makes a ref for the commit that a worktree entry has checked out
-// without a branch, when no other ref leads there. It returns the ref, or "".
-func (r *Repo) keepDetached(ctx context.Context, entryDir string) (string, error) {
-	head, err := os.ReadFile(filepath.Join(entryDir, "HEAD"))
-	if gone(err) {
-		return "", nil
+// keepDetached makes refs for the commits that only a worktree entry leads to: the
+// one checked out without a branch, and what a rebase or merge has put aside. It
+// returns the refs.
+func (r *Repo) keepDetached(ctx context.Context, entryDir string) (refs []string, err error) {
+	for _, name := range []string{"HEAD", "MERGE_AUTOSTASH", "rebase-merge/autostash", "rebase-apply/autostash"} {
+		text, err := os.ReadFile(filepath.Join(entryDir, filepath.FromSlash(name)))
+		if gone(err) {
+			continue
+		}
+		if err != nil {
+			return refs, err
+		}
+		oid := strings.TrimSpace(string(text))
+		if raw, err := hex.DecodeString(oid); err != nil || len(raw) < 20 {
+			continue // what is no commit's name is a branch's
+		}
+		held, err := r.reachable(ctx, oid, snapshotRefs)
+		if err != nil {
+			return refs, err
+		}
+		if held {
+			continue
+		}
+		ref := fmt.Sprintf("refs/codebolt/kept/%s-%s", fingerprint(entryDir)[:8], oid[:12])
+		if _, err = r.run.run(ctx, call{dir: r.common, write: true, finish: true, args: []string{"update-ref", ref, oid}}); err != nil {
+			return refs, err
+		}
+		refs = append(refs, ref)
 	}
-	if err != nil {
-		return "", err
-	}
-	oid := strings.TrimSpace(string(head))
-	if raw, err := hex.DecodeString(oid); err != nil || len(raw) < 20 {
-		return "", nil //nolint:nilerr // what is no commit's name is a branch's
-	}
-	held, err := r.reachable(ctx, oid, snapshotRefs)
-	if err != nil || held {
-		return "", err
-	}
-	ref := fmt.Sprintf("refs/codebolt/kept/%s-%s", fingerprint(entryDir)[:8], oid[:12])
-	_, err = r.run.run(ctx, call{dir: r.common, write: true, finish: true, args: []string{"update-ref", ref, oid}})
-	return ref, err
+	return refs, nil
 }
 
 // snapshotRefs are left out where commits are to be kept for good: snapshots

@@ -84,8 +84,8 @@ func (r *Repo) remove(ctx context.Context, wt *Worktree, spec RemoveSpec) (recov
 		if err != nil {
 			return nil, err
 		}
-		if kept != "" {
-			recovery = append(recovery, fmt.Sprintf("git branch %s %s", strings.TrimPrefix(kept, "refs/codebolt/"), kept))
+		for _, ref := range kept {
+			recovery = append(recovery, fmt.Sprintf("git branch %s %s", strings.TrimPrefix(ref, "refs/codebolt/"), ref))
 		}
 	}
 	if gitDir != "" {
@@ -117,7 +117,7 @@ func (r *Repo) removeBranch(ctx context.Context, wt *Worktree, snapshot string) 
 	if err != nil || tip == "" {
 		return "", err
 	}
-	again := "git worktree add -- " + quote(wt.Path) + " " + wt.Branch
+	again := "git worktree add -- " + Quote(wt.Path) + " " + Quote(wt.Branch)
 	if !wt.CreatedBranch || !exists(r.created(wt.Branch)) {
 		return again, nil
 	}
@@ -155,13 +155,13 @@ func (r *Repo) removeBranch(ctx context.Context, wt *Worktree, snapshot string) 
 	if err := r.deleteBranch(ctx, wt, tip); err != nil {
 		return "", err
 	}
-	return "git branch " + wt.Branch + " " + tip, r.dropProof(wt)
+	return "git branch " + Quote(wt.Branch) + " " + tip, r.dropProof(wt)
 }
 
-// quote makes a path one word in a command that a person pastes.
-func quote(path string) string {
-	if strings.ContainsAny(path, " \t\n'\"\\$`*?[]{}();&|<>#~!") {
-		return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'"
+// Quote makes text one word in a command that a person pastes into a shell.
+func Quote(text string) string {
+	if text == "" || strings.ContainsAny(text, " \t\n'\"\\$`*?[]{}();&|<>#~!") {
+		return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
 	}
-	return path
+	return text
 }

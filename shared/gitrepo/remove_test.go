@@ -150,6 +150,67 @@ func TestRemoveKeepsEveryCommitReachable(t *testing.T) {
 	}
 }
 
+func TestASnapshotKeepsWhatWasStagedAndThenChangedAgain(t *testing.T) {
+	t.Parallel()
+	project := newProject(t)
+	r := open(t, project)
+	wt := add(t, r, "w")
+	spec := SnapshotSpec{Ref: "refs/codebolt/snapshots/w/1"}
+	write(t, wt.Path, "afile", "staged")
+	git(t, wt.Path, "add", "afile")
+	if snap, err := r.Snapshot(t.Context(), wt, spec); err != nil || snap.Staged != "" {
+		t.Errorf("all that is staged is in the files: %+v, %v", snap, err)
+	}
+	write(t, wt.Path, "gone", "staged and deleted")
+	git(t, wt.Path, "add", "gone")
+	remove(t, filepath.Join(wt.Path, "gone"))
+	write(t, wt.Path, "afile", "changed again")
+	before := git(t, wt.Path, "status", "--porcelain")
+	if snap, err := r.Snapshot(t.Context(), wt, spec); err != nil || snap.Staged == "" {
+		t.Fatalf("%+v, %v", snap, err)
+	}
+	if got := git(t, wt.Path, "status", "--porcelain"); got != before {
+		t.Errorf("status was %q, is %q", before, got)
+	}
+	for name, want := range map[string]string{
+		":afile": "changed again", "^2:afile": "staged", "^2:gone": "staged and deleted", "^1^{commit}": wt.BaseOID,
+	} {
+		args := []string{"cat-file", "-p", spec.Ref + name}
+		if strings.HasSuffix(name, "^{commit}") {
+			args = []string{"rev-parse", spec.Ref + name}
+		}
+		if got := git(t, project, args...); got != want {
+			t.Errorf("%s is %q, want %q", name, got, want)
+		}
+	}
+}
+
+func TestRemoveKeepsWhatARebaseHasPutAside(t *testing.T) {
+	t.Parallel()
+	project := newProject(t)
+	r := open(t, project)
+	wt := add(t, r, "w")
+	commitFile(t, project, "afile", "theirs")
+	commitFile(t, wt.Path, "afile", "ours")
+	commitFile(t, wt.Path, "other", "o")
+	write(t, wt.Path, "other", "put aside")
+	if out, err := tryGit(t, wt.Path, "rebase", "--autostash", "main"); err == nil {
+		t.Fatalf("no conflict: %s", out)
+	}
+	recovery, err := r.Remove(t.Context(), wt, RemoveSpec{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, command := range recovery {
+		if ref := command[strings.LastIndexByte(command, ' ')+1:]; strings.HasPrefix(ref, "refs/codebolt/kept/") {
+			if got := git(t, project, "cat-file", "-p", ref+":other"); got == "put aside" {
+				return
+			}
+		}
+	}
+	t.Errorf("the autostash is lost: %q", recovery)
+}
+
 func TestRemoveDeletesOnlyABranchThatIsOursAndHeld(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

@@ -85,7 +85,7 @@ func (r *Repo) shadowBase(ctx context.Context, workTree string) (string, error) 
 	if err != nil {
 		return "", err
 	}
-	oid, err := co.commitTree(ctx, tree, "", "base")
+	oid, err := co.commitTree(ctx, tree, "base")
 	if err != nil {
 		return "", err
 	}

@@ -31,14 +31,17 @@ type Snapshot struct {
 	OID  string `json:"oid"`
 	Tree string `json:"tree"`
 	Ref  string `json:"ref"`
+	// Staged is a commit of what the index held, when neither HEAD nor the files
+	// have that. The snapshot has it as its second parent.
+	Staged string `json:"staged,omitzero"`
 	// Skipped are the paths that are not in it: too large, unreadable, or (with a
 	// slash at the end) a repository of its own.
 	Skipped []string `json:"skipped,omitzero"`
 }
 
-// Snapshot records all files of the worktree as a commit on top of HEAD. HEAD,
-// branches, index, stash and files stay as they are. Snapshots of the same
-// files have the same Tree.
+// Snapshot records all files of the worktree as a commit on top of HEAD, and what
+// is staged beside them. HEAD, branches, index, stash and files stay as they are.
+// Snapshots of the same files have the same Tree.
 func (r *Repo) Snapshot(ctx context.Context, wt Worktree, spec SnapshotSpec) (Snapshot, error) {
 	snap, err := r.snapshot(ctx, &wt, spec)
 	return snap, describe("snapshot", &wt, err)
@@ -58,6 +61,10 @@ func (r *Repo) snapshot(ctx context.Context, wt *Worktree, spec SnapshotSpec) (S
 		return none, err
 	}
 	defer os.RemoveAll(dir)
+	indexed, err := co.indexTree(ctx, index)
+	if err != nil && !says(err, "unmerged") { // each side of a conflict is in a commit
+		return none, err
+	}
 	tree, skipped, err := co.writeTree(ctx, index, spec.IncludeIgnored, spec.MaxFile)
 	if err != nil {
 		return none, err
@@ -73,7 +80,15 @@ func (r *Repo) snapshot(ctx context.Context, wt *Worktree, spec SnapshotSpec) (S
 	if message == "" {
 		message = "snapshot"
 	}
-	oid, err := co.commitTree(ctx, tree, parent, message)
+	parents := []string{parent}
+	staged, err := co.stagedOnly(ctx, indexed, tree, parent)
+	if err != nil {
+		return none, err
+	}
+	if staged != "" {
+		parents = append(parents, staged)
+	}
+	oid, err := co.commitTree(ctx, tree, message, parents...)
 	if err != nil {
 		return none, err
 	}
@@ -87,7 +102,7 @@ func (r *Repo) snapshot(ctx context.Context, wt *Worktree, spec SnapshotSpec) (S
 			return none, err
 		}
 	}
-	return Snapshot{OID: oid, Tree: tree, Ref: spec.Ref, Skipped: skipped}, nil
+	return Snapshot{OID: oid, Tree: tree, Ref: spec.Ref, Staged: staged, Skipped: skipped}, nil
 }
 
 // writeTree takes all changes into an index, "" being the checkout's own, and
@@ -100,20 +115,40 @@ func (c *checkout) writeTree(ctx context.Context, index string, ignored bool, ma
 	if skipped, err = c.take(ctx, index, ch, maxFile); err != nil {
 		return "", nil, err
 	}
+	tree, err = c.indexTree(ctx, index)
+	return tree, skipped, err
+}
+
+// indexTree writes an index, "" being the checkout's own, as a tree.
+func (c *checkout) indexTree(ctx context.Context, index string) (string, error) {
 	write := c.call("write-tree", "--missing-ok")
 	write.write = true
 	if index != "" {
 		write.env = append(write.env, "GIT_INDEX_FILE="+index)
 	}
-	tree, err = c.run.text(ctx, write)
-	return tree, skipped, err
+	return c.run.text(ctx, write)
 }
 
-// commitTree makes a commit that no ref leads to yet.
-func (c *checkout) commitTree(ctx context.Context, tree, parent, message string) (string, error) {
+// stagedOnly makes a commit of what was staged, "" when that is all in the files
+// or in the parent. What was staged and then changed again is nowhere else.
+func (c *checkout) stagedOnly(ctx context.Context, indexed, tree, parent string) (string, error) {
+	if indexed == "" || indexed == tree || parent == "" {
+		return "", nil
+	}
+	was, err := c.run.text(ctx, c.call("rev-parse", "--verify", "--quiet", parent+"^{tree}"))
+	if err != nil || was == indexed {
+		return "", err
+	}
+	return c.commitTree(ctx, indexed, "staged", parent)
+}
+
+// commitTree makes a commit that no ref leads to yet. Empty parents do not count.
+func (c *checkout) commitTree(ctx context.Context, tree, message string, parents ...string) (string, error) {
 	args := []string{"commit-tree", "--no-gpg-sign", "-F", "-"}
-	if parent != "" {
-		args = append(args, "-p", parent)
+	for _, parent := range parents {
+		if parent != "" {
+			args = append(args, "-p", parent)
+		}
 	}
 	commit := c.call(append(args, tree)...)
 	commit.write, commit.stdin = true, strings.NewReader(strings.TrimRight(message, "\n")+"\n")

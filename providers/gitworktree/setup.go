@@ -39,5 +39,9 @@ func runSetup(ctx context.Context, dir string, cfg config) error {
 	if len(text) > setupOutput {
 		text = text[len(text)-setupOutput:]
 	}
-	return wire.Errorf(wire.Conflict, "setup: %q failed: %w: %s", cfg.Setup[0], err, strings.TrimSpace(strings.ToValidUTF8(string(text), "?")))
+	said := strings.TrimSpace(strings.ToValidUTF8(string(text), "?"))
+	if said == "" {
+		said = "it printed nothing"
+	}
+	return wire.Errorf(wire.Conflict, "setup: %q failed: %w: %s", cfg.Setup[0], err, said)
 }

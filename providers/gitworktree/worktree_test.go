@@ -557,6 +557,31 @@ func TestWhatTheConfigurationAsksForIsDone(t *testing.T) {
 	}
 }
 
+func TestAWorktreeInsideTheProjectHidesOnlyItself(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	for _, base := range []string{".", "src", ".worktree"} {
+		_, path := s.opened("in "+base, settings{"worktreeBaseDir": base})
+		if !strings.HasPrefix(path, s.project) {
+			t.Errorf("%s: at %s", base, path)
+		}
+		if got := git(t, s.project, "status", "--porcelain"); got != "" {
+			t.Errorf("%s: the project's status is now %s", base, got)
+		}
+	}
+	_, path := s.opened("again", settings{"worktreeBaseDir": ".worktree"})
+	if got := read(t, filepath.Join(s.project, ".git", "info", "exclude")); strings.Contains(got, filepath.Base(path)) || !strings.Contains(got, "/.worktree/\n") {
+		t.Errorf("not excluded as a whole: %s", got)
+	}
+	write(t, filepath.Join(s.project, "src", "new.txt"), "n")
+	if got := git(t, s.project, "status", "--porcelain"); got != "?? src/new.txt" {
+		t.Errorf("a new file of the project: %q", got)
+	}
+	if text := s.refused(s.env("prefix", settings{"branchPrefix": "a b~"}, nil), wire.Invalid); !strings.Contains(text, "branch name") {
+		t.Errorf("a bad prefix: %s", text)
+	}
+}
+
 func TestThePlannedPathIsWhereTheEnvironmentGoes(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)

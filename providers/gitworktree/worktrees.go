@@ -134,6 +134,9 @@ func (m *maker) plan(ctx context.Context) (any, error) {
 		if wt.BaseOID, err = repo.Resolve(ctx, wt.BaseRef); err == nil {
 			wt.Branch, err = freeBranch(ctx, repo, m.cfg.BranchPrefix+m.req.SafeName())
 		}
+		if err == nil {
+			err = repo.CheckBranchName(ctx, wt.Branch)
+		}
 	}
 	return details{Worktree: wt, ProjectTop: repo.Top()}, err
 }
@@ -199,15 +202,34 @@ func (m *maker) create(ctx context.Context, rec *resource.Record) error {
 	return m.setup(ctx)
 }
 
-// exclude keeps a folder of worktrees inside the project out of its git status.
+// exclude keeps a worktree inside the project out of the project's git status:
+// the folder of all worktrees when there is nothing else in it, so that nothing
+// of the project is hidden, else this one alone.
 func (m *maker) exclude(ctx context.Context) error {
-	if top := m.repo.Top(); top != "" {
-		base := filepath.Dir(m.path)
-		if rel, err := filepath.Rel(top, base); err == nil && rel != "." && filepath.IsLocal(rel) {
-			return m.repo.ExcludePath(ctx, base)
+	top := m.repo.Top()
+	if top == "" {
+		return nil
+	}
+	base := filepath.Dir(m.path)
+	if rel, err := filepath.Rel(top, base); err == nil && rel != "." && filepath.IsLocal(rel) && onlyWorktrees(base) {
+		return m.repo.ExcludePath(ctx, base)
+	}
+	return m.repo.ExcludePath(ctx, m.path)
+}
+
+// onlyWorktrees reports whether a folder holds worktrees and nothing else.
+func onlyWorktrees(folder string) bool {
+	entries, err := os.ReadDir(folder)
+	if err != nil {
+		return os.IsNotExist(err)
+	}
+	for _, e := range entries {
+		info, err := os.Lstat(filepath.Join(folder, e.Name(), ".git"))
+		if e.Name() != gitrepo.TrashName && (err != nil || !info.Mode().IsRegular()) {
+			return false
 		}
 	}
-	return nil
+	return true
 }
 
 // setup runs the configured command in the new worktree.

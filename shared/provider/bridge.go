@@ -20,6 +20,11 @@ type bridge struct {
 	s      *session
 	client *runtime.Client
 
+	// deaf ends while the bridge closes, so that a message that waits for room
+	// towards the server does not hold that up.
+	deaf   context.Context
+	deafen context.CancelFunc
+
 	mu    sync.Mutex
 	ready chan struct{} // closed while the runtime is connected
 	why   error         // why it is not
@@ -32,6 +37,7 @@ type bridge struct {
 func connectBridge(ctx context.Context, s *session, req *OpenRequest, env Environment) (*bridge, error) {
 	access := env.Runtime()
 	b := &bridge{s: s, ready: make(chan struct{})}
+	b.deaf, b.deafen = context.WithCancel(s.ctx)
 	client, err := runtime.Connect(ctx, runtime.ClientOptions{
 		Dial: access.Dial, Token: access.Token, AppID: access.AppID, ProjectName: req.EnvironmentName,
 		CurrentProject: env.Workspace().Root(), Resume: !access.Plain,
@@ -43,6 +49,7 @@ func connectBridge(ctx context.Context, s *session, req *OpenRequest, env Enviro
 		Logger:              req.Log,
 	})
 	if err != nil {
+		b.deafen()
 		return nil, fmt.Errorf("connect to the runtime: %w", err)
 	}
 	b.client = client
@@ -130,7 +137,7 @@ func (b *bridge) health() Health {
 // runtime link's goroutine: while it waits, the runtime is not read.
 func (b *bridge) fromRuntime(head wire.Header, frame []byte) {
 	b.agents.saw(head, frame)
-	if err := b.s.link.SendWait(b.s.ctx, frame); err != nil && !errors.Is(err, link.ErrClosed) && !errors.Is(err, context.Canceled) {
+	if err := b.s.link.SendWait(b.deaf, frame); err != nil && !errors.Is(err, link.ErrClosed) && !errors.Is(err, context.Canceled) {
 		b.s.log.Error("message of the runtime not passed on", "bytes", len(frame), "error", err)
 	}
 }
@@ -152,8 +159,11 @@ func (b *bridge) sendJSON(message any) error {
 	return b.send(frame)
 }
 
-// close ends the connection in good order: what is queued goes first.
+// close ends the connection in good order: what is queued goes first. When ctx
+// ends, it ends without that.
 func (b *bridge) close(ctx context.Context) {
+	defer b.deafen()
+	defer context.AfterFunc(ctx, b.deafen)()
 	if err := b.client.Close(ctx); err != nil {
 		b.s.log.Debug("runtime connection closed", "error", err)
 	}

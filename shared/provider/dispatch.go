@@ -44,7 +44,9 @@ type job struct {
 // path take effect in the order in which they came; and every request is
 // answered exactly once, at the latest when its deadline is over.
 type dispatcher struct {
-	ctx     context.Context
+	ctx     context.Context // of the jobs
+	cancel  context.CancelCauseFunc
+	parent  context.Context
 	send    func(frame []byte) error
 	failure func(verb wire.Verb, id wire.ID, err error) ([]byte, error)
 	panics  func(what string, p any, stack string)
@@ -83,11 +85,12 @@ type claim struct {
 
 func newDispatcher(ctx context.Context, send func([]byte) error) *dispatcher {
 	d := &dispatcher{
-		ctx: ctx, send: send, slots: make(chan struct{}, maxConcurrent), lanes: map[string]*lane{},
+		parent: ctx, send: send, slots: make(chan struct{}, maxConcurrent), lanes: map[string]*lane{},
 		idle:    make(chan struct{}),
 		failure: func(v wire.Verb, id wire.ID, err error) ([]byte, error) { return v.Failure(id, err) },
 		panics:  func(string, any, string) {},
 	}
+	d.ctx, d.cancel = context.WithCancelCause(ctx)
 	close(d.idle)
 	return d
 }
@@ -107,6 +110,7 @@ func (d *dispatcher) submit(j job) {
 		d.lanes[j.verb.Response] = in
 	}
 	in.queue = append(in.queue, place)
+	under := d.ctx
 	if full = d.pending >= maxPending; !full {
 		if d.pending == 0 {
 			d.idle = make(chan struct{})
@@ -124,11 +128,11 @@ func (d *dispatcher) submit(j job) {
 		d.settle(j, place, nil, wire.Errorf(wire.Unavailable, "%s: %d requests are waiting already; try again later", j.verb.Type, maxPending))
 		return
 	}
-	go d.work(j, place, mine, before)
+	go d.work(under, j, place, mine, before)
 }
 
-func (d *dispatcher) work(j job, place *answer, mine *claim, before []chan struct{}) {
-	ctx, cancel := context.WithTimeout(d.ctx, j.deadline)
+func (d *dispatcher) work(ctx context.Context, j job, place *answer, mine *claim, before []chan struct{}) {
+	ctx, cancel := context.WithTimeout(ctx, j.deadline)
 	defer cancel()
 	late := time.AfterFunc(j.deadline+overdue, func() {
 		d.settle(j, place, nil, wire.Errorf(wire.Timeout, "%s: no result after %v; whether it took effect is unknown", j.verb.Type, j.deadline))
@@ -252,14 +256,27 @@ func (d *dispatcher) trimMemory() {
 	}
 }
 
-// drain waits until no job is under way, or until ctx ends.
+// drain waits until no job is under way. When ctx ends first, it cancels those
+// that are, and gives them a moment to be answered.
 func (d *dispatcher) drain(ctx context.Context) {
 	d.mu.Lock()
 	idle := d.idle
 	d.mu.Unlock()
 	select {
 	case <-idle:
+		return
 	case <-ctx.Done():
+	}
+	d.mu.Lock()
+	idle = d.idle
+	d.cancel(wire.Errorf(wire.Unavailable, "the environment is being closed"))
+	d.ctx, d.cancel = context.WithCancelCause(d.parent)
+	d.mu.Unlock()
+	moment := time.NewTimer(overdue)
+	defer moment.Stop()
+	select {
+	case <-idle:
+	case <-moment.C:
 	}
 }
 

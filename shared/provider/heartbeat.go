@@ -3,6 +3,7 @@ package provider
 import (
 	"context"
 	"fmt"
+	"runtime/debug"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -67,6 +68,13 @@ func (h *heart) start() {
 	h.wg.Go(func() { h.watch(ctx) })
 }
 
+// beats reports whether heartbeats are due.
+func (h *heart) beats() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.stop != nil
+}
+
 func (h *heart) end() {
 	h.mu.Lock()
 	stop := h.stop
@@ -99,25 +107,26 @@ func (h *heart) beat(ctx context.Context) {
 func (h *heart) watch(ctx context.Context) {
 	ticker := time.NewTicker(checkEvery)
 	defer ticker.Stop()
-	results := make(chan Health, 1)
-	busy := false
+	var (
+		answer chan Health // of the look that is under way; nil when none is
+		limit  <-chan time.Time
+	)
 	last := h.health().Status
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case found := <-results:
-			busy = false
+		case found := <-answer:
+			answer, limit = nil, nil
 			h.note(found)
+		case <-limit:
+			limit = nil
+			h.note(Health{Status: wire.Degraded, Reasons: []string{fmt.Sprintf("the health check takes longer than %v", checkLimit)}})
 		case <-ticker.C:
-			o := h.s.life.current.Load()
-			switch {
-			case o == nil:
-			case busy:
-				h.note(Health{Status: wire.Degraded, Reasons: []string{fmt.Sprintf("the health check has not answered for %v", checkEvery)}})
-			default:
-				busy = true
-				go func() { results <- checkHealth(ctx, o.env) }()
+			// While one look hangs there is no other: each could keep a thread.
+			if o := h.s.life.current.Load(); o != nil && answer == nil {
+				answer, limit = make(chan Health, 1), time.After(checkLimit)
+				go func(to chan<- Health) { to <- h.look(ctx, o.env) }(answer)
 			}
 		}
 		if now := h.health().Status; now != last {
@@ -133,18 +142,17 @@ func (h *heart) note(found Health) {
 	h.checked = found
 }
 
-// checkHealth asks the environment, within checkLimit.
-func checkHealth(ctx context.Context, env Environment) Health {
+// look asks the environment how it is.
+func (h *heart) look(ctx context.Context, env Environment) (found Health) {
+	defer func() {
+		if p := recover(); p != nil {
+			h.s.log.Error("panic", "in", "health", "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+			found = Health{Status: wire.Degraded, Reasons: []string{"the health check failed with an internal error"}}
+		}
+	}()
 	ctx, cancel := context.WithTimeout(ctx, checkLimit)
 	defer cancel()
-	found := make(chan Health, 1)
-	go func() { found <- env.Health(ctx) }()
-	select {
-	case f := <-found:
-		return f
-	case <-ctx.Done():
-		return Health{Status: wire.Degraded, Reasons: []string{fmt.Sprintf("the health check took longer than %v", checkLimit)}}
-	}
+	return env.Health(ctx)
 }
 
 // health is the status as a heartbeat tells it.

@@ -153,11 +153,11 @@ func (l *lifecycle) accept(c command) {
 		return
 	}
 	switch {
-	case c.kind == cmdStart && l.op.kind == cmdStart && sameEnvironment(c.start, l.op.start):
+	case c.kind == cmdStart && l.op.kind == cmdStart && len(l.queue) == 0 && sameEnvironment(c.start, l.op.start):
 		l.op.waiters = append(l.op.waiters, c)
 		return
-	case c.kind != cmdStart && c.kind != cmdRestart && l.op.kind == cmdStart:
-		l.op.cancel(wire.Errorf(wire.Conflict, "the start was cancelled by %s", c.kind))
+	case c.kind != cmdStart && c.kind != cmdRestart && (l.op.kind == cmdStart || l.op.kind == cmdRestart):
+		l.op.cancel(wire.Errorf(wire.Conflict, "%s was cancelled by %s", l.op.kind, c.kind))
 	}
 	l.queue = append(l.queue, c)
 }
@@ -173,10 +173,19 @@ func (l *lifecycle) begin(c command) {
 	case cmdStart:
 		switch {
 		case cur == nil:
+			l.s.identify(c.start) // before the first heartbeat
 			l.set(starting)
 			l.operate(c, func(ctx context.Context) outcome { return l.doStart(ctx, c.start) })
+		case sameEnvironment(c.start, cur.req.Start) && l.is() == failed:
+			// A stop that failed may have let go of a part: begin anew.
+			l.set(starting)
+			l.operate(c, func(ctx context.Context) outcome {
+				if err := l.detach(ctx, cur); err != nil {
+					cur.req.Log.Error("detach after a stop that failed", "error", err)
+				}
+				return l.doStart(ctx, c.start)
+			})
 		case sameEnvironment(c.start, cur.req.Start):
-			l.set(running) // also after a stop that failed
 			c.reply(cur.result, nil)
 		default:
 			c.reply(nil, wire.Errorf(wire.Conflict, "already running %q; stop it first, or start another provider process", cur.req.EnvironmentName))
@@ -305,7 +314,10 @@ func (l *lifecycle) doStart(ctx context.Context, start *wire.ProviderStart) outc
 		return outcome{err: cause}
 	}
 
-	o.env, err = openGuarded(ctx, l.s.def.Provider, req)
+	env, err := openGuarded(ctx, l.s.def.Provider, req)
+	if err == nil {
+		o.env = env
+	}
 	if cause := context.Cause(ctx); cause != nil {
 		err = cause
 	}
@@ -375,9 +387,12 @@ func (l *lifecycle) doStop(ctx context.Context, o *opened, c command) outcome {
 	begun := time.Now()
 	ctx, cancel := context.WithTimeout(ctx, o.req.Settings.Timeouts.Cleanup)
 	defer cancel()
-	l.s.dispatch.drain(ctx)
+	// What is under way, and a runtime that does not listen, must leave time for
+	// letting go itself.
+	part := o.req.Settings.Timeouts.Cleanup / 3
+	shortly(ctx, part, l.s.dispatch.drain)
 	if o.bridge != nil {
-		o.bridge.close(ctx)
+		shortly(ctx, part, o.bridge.close)
 	}
 	policy := Keep
 	if kind == cmdStop {
@@ -404,15 +419,36 @@ func (l *lifecycle) doStop(ctx context.Context, o *opened, c command) outcome {
 	return out
 }
 
-// doRestart starts the runtime anew and connects to it again.
+// detach lets go of an environment, within the cleanup timeout.
+func (l *lifecycle) detach(ctx context.Context, o *opened) error {
+	ctx, cancel := context.WithTimeout(ctx, o.req.Settings.Timeouts.Cleanup)
+	defer cancel()
+	return o.env.Detach(ctx)
+}
+
+// shortly calls f with a context that ends after limit.
+func shortly(ctx context.Context, limit time.Duration, f func(context.Context)) {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	f(ctx)
+}
+
+// doRestart starts the runtime anew and connects to it again, within the time
+// that stopping it, starting it and connecting may take together.
 func (l *lifecycle) doRestart(ctx context.Context, o *opened) outcome {
 	r, ok := o.env.(Restarter)
 	if !ok {
 		return outcome{err: l.s.unsupported(wire.TypeEnvironmentRestart), opened: o}
 	}
+	limits := o.req.Settings.Timeouts
+	ctx, cancel := context.WithTimeout(ctx, limits.Cleanup+limits.AgentServerStartup+limits.WSConnection)
+	defer cancel()
 	l.s.heart.restarting.Store(true)
 	defer l.s.heart.restarting.Store(false)
 	err := r.Restart(ctx)
+	if cause := context.Cause(ctx); err != nil && cause != nil {
+		err = cause
+	}
 	if err == nil && o.bridge != nil {
 		err = o.bridge.wait(ctx, o.req.Settings.Timeouts.WSConnection)
 	}

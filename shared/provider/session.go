@@ -139,7 +139,7 @@ func (s *session) run(ctx context.Context, endpoint wire.Endpoint) error {
 		Up: func(up link.Up) {
 			<-ready
 			s.log.Info("connected", "generation", up.Generation)
-			if s.life.is() != idle {
+			if s.heart.beats() {
 				s.heartNow()
 			}
 		},

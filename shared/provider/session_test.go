@@ -33,6 +33,14 @@ type fake struct {
 	dir   string
 	opens atomic.Int64
 	env   fakeEnv
+	wrap  func(*fakeEnv) provider.Environment // nil leaves the environment as it is
+}
+
+func (f *fake) environment() provider.Environment {
+	if f.wrap == nil {
+		return &f.env
+	}
+	return f.wrap(&f.env)
 }
 
 // fakeEnv counts what is done with it.
@@ -53,7 +61,7 @@ func (f *fake) Open(ctx context.Context, req *provider.OpenRequest) (provider.En
 	var err error
 	f.env.local, err = workspace.OpenLocal(f.dir, workspace.LocalOptions{})
 	req.SetResource("fake:v1:one")
-	return &f.env, err
+	return f.environment(), err
 }
 
 func (e *fakeEnv) Resource() resource.ID            { return "fake:v1:one" }
@@ -152,7 +160,7 @@ func definition(f *fake) provider.Definition {
 			"codeboltprovider.yaml": {Data: []byte(theManifest)},
 			"providers.yaml":        {Data: []byte(theManifest)},
 		},
-		Provider: f, Environment: (*fakeEnv)(nil),
+		Provider: f, Environment: f.environment(),
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"reflect"
 	"runtime/debug"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -342,10 +343,10 @@ func (l *lifecycle) doStart(ctx context.Context, start *wire.ProviderStart) outc
 		return undo(cause)
 	}
 	req.SetResource(o.env.Resource())
-	o.result = startResult(req, o.env, access)
 	if keys := req.unknownKeys(); len(keys) > 0 {
-		log.Warn("unknown configuration keys", "keys", keys)
+		req.Warn("unknown configuration keys: " + strings.Join(keys, ", "))
 	}
+	o.result = startResult(req, o.env, access)
 	log.Info("started", "resource", string(o.env.Resource()), "attached", o.result.Attached, "ms", time.Since(begun).Milliseconds())
 	return outcome{result: o.result, opened: o}
 }

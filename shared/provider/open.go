@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -145,6 +146,7 @@ func (r *OpenRequest) unknownKeys() []string {
 		}
 		keys = append(keys, key)
 	}
+	slices.Sort(keys)
 	return keys
 }
 

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"strconv"
 	"strings"
 
 	"github.com/codeboltai/codebolt-providers/shared/gitrepo"
@@ -75,7 +74,7 @@ func (r *runner) show(changes *wire.DiffResult) error {
 			return err
 		}
 		if changes.Truncated {
-			fmt.Fprintln(r.stderr, "the diff is cut short; the whole patch: codebolt-providers diff --patch", r.name)
+			fmt.Fprintln(r.stderr, "the diff is cut short; the whole patch:", r.s.app.hint("diff --patch", r.name))
 		}
 	}
 	fmt.Fprintln(r.stderr)
@@ -111,22 +110,30 @@ func (r *runner) applyPatch(ctx context.Context) error {
 
 // hints are the commands that continue, show, apply and remove.
 func (r *runner) hints() map[string]string {
-	at := ""
-	if r.project != "." {
-		at = " --project " + strconv.Quote(r.project)
-	}
-	name := r.name
-	if strings.ContainsFunc(name, func(c rune) bool {
-		return !strings.ContainsRune("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-", c)
-	}) || strings.HasPrefix(name, "-") {
-		name = "-- '" + strings.ReplaceAll(name, "'", `'\''`) + "'"
-	}
+	name := gitrepo.Quote(r.name)
 	return map[string]string{
-		"continue": "codebolt-providers run " + r.provider + at + " --name " + strings.TrimPrefix(name, "-- ") + " -- COMMAND",
-		"diff":     "codebolt-providers diff" + at + " " + name,
-		"apply":    "codebolt-providers apply" + at + " " + name,
-		"remove":   "codebolt-providers remove" + at + " " + name,
+		"continue": "codebolt-providers run " + r.provider + r.at() + " --name=" + name + " -- COMMAND",
+		"diff":     r.hint("diff", r.name),
+		"apply":    r.hint("apply", r.name),
+		"remove":   r.hint("remove", r.name),
 	}
+}
+
+// hint is a command about an environment, to be pasted into a shell.
+func (a *app) hint(verb, name string) string {
+	end := " "
+	if strings.HasPrefix(name, "-") {
+		end = " -- "
+	}
+	return "codebolt-providers " + verb + a.at() + end + gitrepo.Quote(name)
+}
+
+// at names the project in a command when it is not the working directory.
+func (a *app) at() string {
+	if a.project == "." {
+		return ""
+	}
+	return " --project=" + gitrepo.Quote(a.project)
 }
 
 // next says how to go on.

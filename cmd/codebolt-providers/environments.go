@@ -213,7 +213,7 @@ func (s *session) apply(ctx context.Context, e *server.Environment, spec gitrepo
 		return 0, nil
 	}
 	if err := gitrepo.Apply(ctx, s.project, patch, spec); err != nil {
-		return 0, fmt.Errorf("apply to %s: %w\nnothing was changed there; commit or stash what is in the way, or take the patch by hand: codebolt-providers diff --patch %s", s.project, err, e.Name())
+		return 0, fmt.Errorf("%w\nnothing was changed there; commit or stash what is in the way, or take the patch by hand: %s", err, s.app.hint("diff --patch", e.Name()))
 	}
 	return len(patch), nil
 }

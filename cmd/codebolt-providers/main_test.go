@@ -319,6 +319,66 @@ func TestBadInputGetsASentenceThatHelps(t *testing.T) {
 	}
 }
 
+func TestAStartThatFailsLeavesNoEnvironmentAndNoSettings(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	d.sh("known", "true")
+	for _, setting := range []string{"carryUncommitted=perhaps", "existingBranch=main", `setup=["false"]`} {
+		if s := d.sh("new", "true", "--set", setting); s.status != 125 {
+			t.Errorf("%s: %+v", setting, s)
+		}
+		if list := d.ok("list").stdout; strings.Contains(list, "new") {
+			t.Errorf("%s: an environment is left: %s", setting, list)
+		}
+	}
+	if s := d.sh("known", "true", "--set", "carryUncommitted=perhaps"); s.status != 125 {
+		t.Errorf("%+v", s)
+	}
+	if s := d.sh("known", "true"); s.status != 0 || !strings.Contains(s.stderr, "attached") {
+		t.Errorf("the next run: %+v", s)
+	}
+	d.ok("remove", "known")
+}
+
+func TestASettingThatNobodyKnowsIsWarnedOf(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	if s := d.sh("e", "true", "--set", "baseref=main"); s.status != 0 || !strings.Contains(s.stderr, "warning: unknown configuration keys: baseref (did you mean baseRef?)") {
+		t.Errorf("%+v", s)
+	}
+}
+
+func TestTheCommandsShownCanBePastedIntoAShell(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	odd := filepath.Join(filepath.Dir(d.project), "$(touch pwned) it's")
+	if err := os.Rename(d.project, odd); err != nil {
+		t.Fatal(err)
+	}
+	d.project = odd
+	for _, name := range []string{"-f", "x$(touch pwned)", "a b"} {
+		s := d.run("run", "git-worktree", "-p", odd, "--name="+name, "--json", "--", "sh", "-c", "echo changed >> README.md")
+		lines := strings.Split(strings.TrimSpace(s.stdout), "\n")
+		var sum struct{ Next map[string]string }
+		if err := json.Unmarshal([]byte(lines[len(lines)-1]), &sum); err != nil {
+			t.Fatalf("%v: %+v", err, s)
+		}
+		d.write("README.md", "in the way\n")
+		refused := d.run("apply", "-p", odd, "--", name).stderr
+		_, byHand, _ := strings.Cut(strings.TrimSpace(refused), "by hand: ")
+		for _, command := range []string{sum.Next["diff"], byHand} {
+			cmd := exec.Command("sh", "-c", "PATH="+programs+":$PATH; "+command)
+			cmd.Env, cmd.Dir = d.environ, t.TempDir()
+			if out, err := cmd.CombinedOutput(); err != nil || !strings.Contains(string(out), "+changed") {
+				t.Errorf("%s: %v\n%s", command, err, out)
+			}
+			if left, err := os.ReadDir(cmd.Dir); err != nil || len(left) > 0 {
+				t.Errorf("%s made %v, %v", command, left, err)
+			}
+		}
+	}
+}
+
 // started starts a run and waits until its agent says ready.
 func (d *desk) started(name, script string) (*exec.Cmd, *bytes.Buffer, <-chan struct{}) {
 	d.t.Helper()

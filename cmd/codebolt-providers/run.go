@@ -19,6 +19,7 @@ import (
 	"github.com/codeboltai/codebolt-providers/conformance/server"
 	"github.com/codeboltai/codebolt-providers/manifests"
 	"github.com/codeboltai/codebolt-providers/shared/gitrepo"
+	"github.com/codeboltai/codebolt-providers/shared/resource"
 	"github.com/codeboltai/codebolt-providers/shared/wire"
 )
 
@@ -33,8 +34,9 @@ type runner struct {
 
 	s        *session
 	env      *server.Environment
-	provider string // unique id
-	agent    string // id of ours
+	was      server.Known // the environment before this run; without an ID it is new
+	provider string       // unique id
+	agent    string       // id of ours
 	shown    map[string]int64
 }
 
@@ -57,6 +59,9 @@ func (a *app) runCommand() *cobra.Command {
 			}
 			if dash := cmd.ArgsLenAtDash(); dash != 1 || len(args) < 2 {
 				return errors.New("write the command after --, as in: codebolt-providers run " + args[0] + " -- COMMAND ARGS")
+			}
+			if args[1] == "" {
+				return errors.New("the command after -- is empty")
 			}
 			return nil
 		},
@@ -94,7 +99,7 @@ func (r *runner) run(ctx context.Context, provider string, argv []string) (err e
 	if r.s, err = r.open(); err != nil {
 		return err
 	}
-	defer r.s.close()
+	defer func() { r.s.close() }()
 	if err := r.find(m.UniqueID, config); err != nil {
 		return err
 	}
@@ -125,8 +130,7 @@ func (r *runner) run(ctx context.Context, provider string, argv []string) (err e
 	}
 	cancel()
 	if err != nil {
-		r.forgetIfNew(ctx)
-		return fmt.Errorf("open the environment: %w", err)
+		return errors.Join(fmt.Errorf("open the environment: %w", err), r.takeBack(ctx))
 	}
 	end, left := r.attend(ctx, argv, signals)
 	if left {
@@ -155,16 +159,46 @@ func (r *runner) find(provider string, config map[string]any) (err error) {
 		}
 		k = old
 	}
-	r.provider = provider
+	r.provider, r.was = provider, k
 	r.env, err = r.s.prepare(k, config, nil)
 	return err
 }
 
-// forgetIfNew takes back the record of an environment that never came to be.
-func (r *runner) forgetIfNew(ctx context.Context) {
-	if r.env.ResourceID() == "" {
+// takeBack takes back what a start that failed left on record: an environment
+// that never came to be, or settings with which one cannot be opened.
+func (r *runner) takeBack(ctx context.Context) error {
+	if r.was.ID == "" {
+		if exists, err := onRecord(r.env.ResourceID()); err != nil || exists {
+			return err // it could not be taken back; the next start or gc does
+		}
 		_ = r.env.Delete(ctx) // a record without a resource is of no consequence
+		return nil
 	}
+	r.s.close() // it writes the settings down, and must not do so again
+	s, err := r.open()
+	if err != nil {
+		return err
+	}
+	r.s = s
+	_, err = s.prepare(r.was, nil, nil)
+	return err
+}
+
+// onRecord reports whether a provider owns the resource.
+func onRecord(resourceID string) (bool, error) {
+	id, err := resource.ParseID(resourceID)
+	if err != nil {
+		return false, nil //nolint:nilerr // it never had one
+	}
+	store, err := openStore()
+	if err != nil {
+		return false, err
+	}
+	_, err = store.Get(id)
+	if wire.CodeOf(err) == wire.NotFound {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // attend starts the agent, shows what it prints and waits for its end. left

@@ -49,7 +49,7 @@ func reap(ctx context.Context, req provider.ReapRequest) ([]provider.Orphan, err
 		for _, e := range orphans {
 			found = append(found, provider.Orphan{
 				What: "worktree", Where: e.Path,
-				Kept: "no record says what in it is whose; look at it, then: git worktree remove -f -f " + e.Path,
+				Kept: "no record says what in it is whose; look at it, then: git -C " + gitrepo.Quote(common) + " worktree remove -f -f " + gitrepo.Quote(e.Path),
 			})
 		}
 	}

@@ -231,7 +231,7 @@ func (e *environment) Remove(ctx context.Context, how provider.RemovePolicy) (pr
 			for _, path := range snap.Skipped {
 				holds = append(holds, "a snapshot cannot hold "+path)
 			}
-			return []string{fmt.Sprintf("git --git-dir=%s worktree add --detach DIRECTORY %s", e.details.History.CommonDir, e.details.Saved)}, holds, err
+			return []string{fmt.Sprintf("git --git-dir=%s worktree add --detach DIRECTORY %s", gitrepo.Quote(e.details.History.CommonDir), e.details.Saved)}, holds, err
 		},
 		Details: func() any { return e.details },
 		Remove: func(ctx context.Context) ([]string, error) {

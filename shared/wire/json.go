@@ -64,15 +64,57 @@ type Header struct {
 	RequestID ID     `json:"requestId,omitzero"`
 }
 
+// lenient reads what JavaScript writes and reads, which is more than Unmarshal
+// takes: half of a character's surrogate pair, as a string cut in the middle of
+// an emoji has, and a member that stands twice, of which the last counts.
+var lenient = json.JoinOptions(jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(true))
+
 // Peek reads the header of a frame without decoding the rest into anything.
-// It fails with kind Invalid when the frame is no JSON object.
+// It fails with kind Invalid when the frame is no JSON object or its header is
+// not to be read in one way alone. What Unmarshal refuses in the rest has a
+// header all the same, so that a request can be answered and what is only passed
+// on need not be understood.
 func Peek(frame []byte) (Header, error) {
 	var h Header
 	if jsontext.Value(frame).Kind() != '{' {
 		return h, Errorf(Invalid, "malformed message: not a JSON object")
 	}
-	if err := Unmarshal(frame, &h); err != nil {
+	err := Unmarshal(frame, &h)
+	if err == nil {
+		return h, nil
+	}
+	var whole jsontext.Value
+	if json.Unmarshal(frame, &whole, lenient) != nil {
 		return h, err
+	}
+	return scanHeader(frame, err)
+}
+
+// scanHeader reads the header of a valid object that Unmarshal refuses. It
+// returns the refusal when that is for the header itself.
+func scanHeader(object []byte, refusal error) (h Header, err error) {
+	dec := jsontext.NewDecoder(bytes.NewBuffer(object), lenient)
+	if _, err := dec.ReadToken(); err != nil {
+		return Header{}, refusal
+	}
+	fields := map[string]any{"type": &h.Type, "action": &h.Action, "requestId": &h.RequestID}
+	seen := map[string]bool{}
+	for dec.PeekKind() != '}' {
+		key, err := dec.ReadToken()
+		if err != nil {
+			return Header{}, refusal
+		}
+		name := key.String()
+		value, err := dec.ReadValue()
+		if err != nil {
+			return Header{}, refusal
+		}
+		if into := fields[name]; into != nil {
+			if seen[name] || json.Unmarshal(value, into) != nil {
+				return Header{}, refusal
+			}
+			seen[name] = true
+		}
 	}
 	return h, nil
 }
@@ -87,7 +129,7 @@ func Stamp(frame []byte, now time.Time) ([]byte, error) {
 
 // withMember appends a member to a JSON object unless it has one of that name.
 func withMember(object []byte, name string, value any) ([]byte, error) {
-	dec := jsontext.NewDecoder(bytes.NewBuffer(object))
+	dec := jsontext.NewDecoder(bytes.NewBuffer(object), lenient)
 	if _, err := dec.ReadToken(); err != nil {
 		return nil, Errorf(Invalid, "malformed message: %w", err)
 	}

@@ -29,10 +29,14 @@ func newCanary(t *suite.T) *canary {
 // hatch is a canary with one folder, beside everything else of the check.
 func hatch(t *suite.T) (c *canary, dir string) {
 	c = newCanary(t)
-	dir = t.Dir("outside")
+	dir = t.Dir(outsideName)
 	c.lay(dir)
 	return c, dir
 }
+
+// outsideName is what the folder of a canary is called. A request that goes
+// astray would work on whatever has that name there: nobody's but ours.
+const outsideName = "outside-of-conformance"
 
 // old is long before the check, so that every change shows in a file's time.
 var old = time.Date(2001, 9, 9, 1, 46, 40, 0, time.UTC)

@@ -97,7 +97,7 @@ func paths() []suite.Check {
 						}
 						for _, target := range p.targets {
 							// To some systems this is the name of a file, which is fine too.
-							e.Ask(p.ask(strings.ReplaceAll(strings.Repeat("../", n)+"outside/"+target, "/", `\`)))
+							e.Ask(p.ask(strings.ReplaceAll(strings.Repeat("../", n)+outsideName+"/"+target, "/", `\`)))
 						}
 					}
 				}
@@ -110,7 +110,7 @@ func paths() []suite.Check {
 			Why:   "Decoding makes ../ out of what was looked at and found harmless, and makes some files unreachable.",
 			Run: func(t *suite.T) {
 				e, c := deep(t)
-				for _, path := range []string{"%2e%2e/outside/secret.txt", "%2e%2e%2foutside%2fsecret.txt", "..%2foutside%2fsecret.txt", "%252e%252e/outside/secret.txt"} {
+				for _, path := range []string{"%2e%2e/" + outsideName + "/secret.txt", "%2e%2e%2f" + outsideName + "%2fsecret.txt", "..%2f" + outsideName + "%2fsecret.txt", "%252e%252e/" + outsideName + "/secret.txt"} {
 					e.Result(toWrite.ask(path))
 					t.Equal("what was written to "+path, e.Result(toRead.ask(path)), "overwritten")
 					if data, err := os.ReadFile(e.Path(path)); err != nil || string(data) != "overwritten" {
@@ -128,8 +128,8 @@ func paths() []suite.Check {
 				e, c := deep(t)
 				try(t, e, all(), func(target string) []string {
 					return []string{
-						"src/../../outside/" + target, "./../outside/" + target, "src//..//..//outside//" + target,
-						"absent/../../outside/" + target, "src/lib/../../../outside/" + target + "/.",
+						"src/../../" + outsideName + "/" + target, "./../" + outsideName + "/" + target, "src//..//..//" + outsideName + "//" + target,
+						"absent/../../" + outsideName + "/" + target, "src/lib/../../../" + outsideName + "/" + target + "/.",
 					}
 				})
 				for _, path := range []string{"src//main.txt", "./src/main.txt", "src/./main.txt", "src/lib/../main.txt"} {
@@ -166,7 +166,7 @@ func deep(t *suite.T) (*suite.Env, *canary) {
 	t.Try(os.MkdirAll(below, 0o755))
 	e := t.Open(suite.Spec{Start: map[string]any{"environmentPath": filepath.Join(below, "workspace")}})
 	for dir := below; ; dir = filepath.Dir(dir) {
-		c.lay(filepath.Join(dir, "outside"))
+		c.lay(filepath.Join(dir, outsideName))
 		if dir == top {
 			return e, c
 		}
@@ -185,5 +185,5 @@ func ascended(workspace string, c *canary, n int, target string) string {
 			return filepath.ToSlash(rel) + "/" + target
 		}
 	}
-	return "outside/" + target
+	return outsideName + "/" + target
 }

@@ -54,8 +54,8 @@ func places() []suite.Check {
 					t.Try(describe(before, dir))
 				}
 				for _, path := range []string{
-					"/", home, "~", "~/", project, project + "/.", filepath.Dir(project), project + "/src", project + "/.git", project + "/.git/worktree",
-					project + "/.git/objects/x", ".git", ".git/x", "./src/../.git/y", taken, filepath.Join(t.Dir("links"), "git", "z"), "/proc", "/dev/shm/..", "README.md",
+					home, "~", "~/", project, project + "/.", filepath.Dir(project), project + "/src", project + "/.git", project + "/.git/worktree",
+					project + "/.git/objects/x", ".git", ".git/x", "./src/../.git/y", taken, filepath.Join(t.Dir("links"), "git", "z"), "README.md",
 				} {
 					e := t.Env(suite.Spec{Project: project, Start: map[string]any{"environmentPath": path}})
 					if result, err := e.TryStart(); err == nil && suite.Problem(result) == "" {

@@ -73,7 +73,7 @@ func protected() []suite.Check {
 				t.Try(err)
 				parent, err := os.ReadDir(filepath.Dir(e.Workspace()))
 				t.Try(err)
-				for _, path := range []string{"", ".", "./", "/", "src/..", "src/../.", e.Workspace(), e.Workspace() + "/"} {
+				for _, path := range []string{"", ".", "./", "src/..", "src/../.", e.Workspace(), e.Workspace() + "/"} {
 					for _, p := range []probe{toDeleteFile, toDeleteFolder, toMoveAway, toWrite, toMoveTo, toCopyTo} {
 						if !t.Can(p.verb) {
 							continue

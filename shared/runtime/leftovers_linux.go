@@ -18,6 +18,9 @@ func killLeftovers(instance string) {
 	}
 	mark := []byte(wire.EnvRuntimeInstance + "=" + instance)
 	// A process may start another while we look; two rounds without a find end it.
+	// One that has been killed is not found again, since it can take any time to
+	// go: what it waits for may be a disk that does not answer.
+	killed := map[int]bool{}
 	for quiet := 0; quiet < 2; {
 		found := false
 		for _, pid := range processes() {
@@ -26,8 +29,8 @@ func killLeftovers(instance string) {
 				continue
 			}
 			for pair := range bytes.SplitSeq(environ, []byte{0}) {
-				if bytes.Equal(pair, mark) {
-					found = syscall.Kill(pid, syscall.SIGKILL) == nil || found
+				if bytes.Equal(pair, mark) && !killed[pid] && syscall.Kill(pid, syscall.SIGKILL) == nil {
+					found, killed[pid] = true, true
 				}
 			}
 		}

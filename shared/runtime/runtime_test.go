@@ -240,6 +240,24 @@ func TestWhatAKilledRuntimeLeftIsEndedByTheNextStart(t *testing.T) {
 	dead(t, pid)
 }
 
+func TestARuntimeThatIsStoppedLateSparesItsSuccessor(t *testing.T) {
+	t.Parallel()
+	first := spec(t)
+	old := start(t, first)
+	if err := syscall.Kill(old.Record().PID, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	<-old.Done()
+	second := first
+	second.Instance = first.Instance + "-next"
+	next := start(t, second)
+	stop(t, old)
+	if _, err := next.Health(t.Context()); err != nil {
+		t.Errorf("after its predecessor was stopped: %v", err)
+	}
+	stop(t, next)
+}
+
 func TestABusyPortGivesWay(t *testing.T) {
 	t.Parallel()
 	ln, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
@@ -338,6 +356,22 @@ func TestAnUpstreamServerThatIgnoresSIGTERMIsGoneInTime(t *testing.T) {
 	s.StartTimeout = 500 * time.Millisecond
 	if _, err := runtime.Start(t.Context(), s); wire.CodeOf(err) != wire.Timeout {
 		t.Errorf("a server that never says that it listens: %v", err)
+	}
+	marked(t, s.Instance)
+}
+
+func TestAnUpstreamServerWhoseAddressCannotBeNotedIsNotLeft(t *testing.T) {
+	t.Parallel()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := spec(t)
+	// A folder stands where the address is to be written.
+	script := `mkdir "$1" && exec /usr/bin/env TEST_UPSTREAM_PORT="$2" "$3"`
+	s.Upstream = &runtime.Upstream{Command: []string{"/bin/sh", "-c", script, "sh", filepath.Join(s.Dir, runtime.AddressFile), "{port}", self}}
+	if p, err := runtime.Start(t.Context(), s); err == nil || p != nil {
+		t.Errorf("started as %v, %v", p, err)
 	}
 	marked(t, s.Instance)
 }

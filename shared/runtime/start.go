@@ -235,7 +235,13 @@ func startUpstream(ctx context.Context, spec Spec, logFile *os.File) (*Process, 
 		}
 		if saidReady(logFile.Name(), from) {
 			if _, err := health(ctx, address, ""); err == nil {
-				return p, os.WriteFile(filepath.Join(spec.Dir, AddressFile), []byte(address), 0o600)
+				err := os.WriteFile(filepath.Join(spec.Dir, AddressFile), []byte(address), 0o600)
+				if err == nil {
+					return p, nil
+				}
+				kill(p.record)
+				<-p.done
+				return nil, errors.Join(wire.Errorf(wire.CodeOf(err), "start the runtime: %w", err), p.sweep())
 			}
 		}
 	}

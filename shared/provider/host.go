@@ -76,6 +76,10 @@ type Host struct {
 	runDir string
 	fresh  bool // the record's runtime has never been started
 
+	// turn is held while a runtime is ended or started: what the old one leaves is
+	// cleared away before the new one puts its own in the same place.
+	turn sync.Mutex
+
 	mu       sync.Mutex
 	rec      resource.Record
 	proc     *runtime.Process // nil without a runtime, or while it is being restarted
@@ -385,7 +389,9 @@ func (h *Host) relaunch(ctx context.Context, pause *time.Duration) bool {
 		case <-time.After(*pause):
 		}
 		*pause = min(max(2**pause, 250*time.Millisecond), 30*time.Second)
+		h.turn.Lock()
 		proc, err := h.launch(ctx)
+		h.turn.Unlock()
 		if err == nil {
 			err = h.keep(proc)
 		}
@@ -408,7 +414,10 @@ func (h *Host) Restart(ctx context.Context) error {
 	if proc == nil {
 		return wire.Errorf(wire.Unavailable, "restart: there is no running runtime")
 	}
-	if err := proc.Stop(ctx, stopGrace); err != nil {
+	h.turn.Lock()
+	err := proc.Stop(ctx, stopGrace)
+	h.turn.Unlock()
+	if err != nil {
 		return err
 	}
 	// The supervisor starts it anew; wait for that.

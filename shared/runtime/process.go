@@ -186,9 +186,14 @@ func (p *Process) Stop(ctx context.Context, grace time.Duration) error {
 }
 
 // sweep ends what a runtime that is gone left running, and takes away its files
-// save the log and the token, which the next one has too.
+// save the log and the token, which the next one has too. What a next one has put
+// in their place already stays.
 func (p *Process) sweep() error {
 	killLeftovers(p.record.InstanceID)
+	now, err := os.ReadFile(filepath.Join(p.record.Dir, fileInstance))
+	if err == nil && strings.TrimSpace(string(now)) != p.record.InstanceID {
+		return nil
+	}
 	var errs []error
 	for _, name := range []string{fileInstance, AddressFile, fileSocket} {
 		if err := os.Remove(filepath.Join(p.record.Dir, name)); err != nil && !errors.Is(err, os.ErrNotExist) {

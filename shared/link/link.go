@@ -174,13 +174,14 @@ func (l *Link) dialing(d Dialer) {
 	}
 	pauses.Reset()
 	away := time.Now()
+	var pause time.Duration // before the present connection
 	for {
 		c, err := l.connect(d)
 		if err == nil {
 			begun := time.Now()
 			err = l.serve(c)
 			away = time.Now()
-			if time.Since(begun) >= l.opt.Stable {
+			if lasted := time.Since(begun); lasted >= l.opt.Stable || lasted >= max(pause, l.opt.RetryFirst) {
 				pauses.Reset()
 			}
 		}
@@ -197,7 +198,7 @@ func (l *Link) dialing(d Dialer) {
 			l.finish(wire.Errorf(wire.Unavailable, "link: no connection for %v: %w", l.opt.GiveUp, err))
 			return
 		}
-		pause := pauses.NextBackOff()
+		pause = pauses.NextBackOff()
 		l.opt.Logger.Debug("connecting again", "after", err, "pause", pause.String())
 		timer := time.NewTimer(pause)
 		select {

@@ -540,3 +540,53 @@ func TestAMessageOverTheLimitEndsTheConnectionAlsoWhenCompressed(t *testing.T) {
 		_ = l.Close(closing(t)) // its message can never leave
 	}
 }
+
+func TestALineThatBreaksAgainAndAgainIsUpForMostOfTheTime(t *testing.T) {
+	t.Parallel()
+	const breaks, first = 12, 20 * time.Millisecond
+	var made atomic.Int64
+	done := make(chan struct{})
+	up := websocket.Upgrader{}
+	addr := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ws, err := up.Upgrade(w, r, nil)
+		if err != nil {
+			return
+		}
+		defer ws.Close()
+		if made.Add(1) == breaks {
+			close(done)
+		}
+		_ = ws.SetReadDeadline(time.Now().Add(2 * first)) // then it breaks
+		_, _, _ = ws.ReadMessage()
+	}))
+	dial(t, addr, link.Handler{}, link.Options{RetryFirst: first, RetryMax: time.Minute})
+	select {
+	case <-done:
+	case <-time.After(10 * time.Second): // growing pauses would take 40 s
+		t.Errorf("only %d connections were made", made.Load())
+	}
+}
+
+func TestAPeerThatHangsUpAtOnceIsCalledWithGrowingPauses(t *testing.T) {
+	t.Parallel()
+	var made atomic.Int64
+	third := make(chan struct{})
+	up := websocket.Upgrader{}
+	addr := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ws, err := up.Upgrade(w, r, nil)
+		if err != nil {
+			return
+		}
+		if made.Add(1) == 3 {
+			close(third)
+		}
+		_ = ws.Close()
+	}))
+	dial(t, addr, link.Handler{}, link.Options{RetryFirst: 400 * time.Millisecond, RetryMax: time.Minute})
+	<-third
+	// The next pauses are at least 0.4, 0.8 and 1.6 s.
+	time.Sleep(time.Second)
+	if n := made.Load(); n > 5 {
+		t.Errorf("%d connections were made to a peer that hangs up at once", n)
+	}
+}

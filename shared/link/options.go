@@ -89,8 +89,11 @@ type Options struct {
 
 	RetryFirst time.Duration // longest pause before the first retry; default 1 s
 	RetryMax   time.Duration // longest pause; default 30 s
-	Stable     time.Duration // a connection that lasted so long resets the pauses; default 1 min
-	GiveUp     time.Duration // end the link after so long without a connection; 0 never
+	// Stable is how long a connection must have lasted to reset the pauses; default
+	// 1 min. One that lasted as long as RetryFirst and the pause before it does so
+	// too: a line that breaks every few seconds is up for most of the time.
+	Stable time.Duration
+	GiveUp time.Duration // end the link after so long without a connection; 0 never
 
 	// Resume announces Subprotocol.
 	Resume bool

@@ -17,6 +17,9 @@ const (
 	maxConcurrent = 64
 	// maxPending is how many may be under way or waiting; more are refused.
 	maxPending = 4096
+	// maxUnsent is how many bytes of answers may wait for the server to read
+	// before no further request is carried out.
+	maxUnsent = 32 << 20
 	// overdue is how long after its deadline a request that still has not
 	// returned is answered without it.
 	overdue = 500 * time.Millisecond
@@ -57,6 +60,9 @@ type dispatcher struct {
 	active  []*claim         // in order of arrival
 	pending int
 	idle    chan struct{} // closed while pending is 0
+	unsent  int           // bytes of answers that wait in lanes
+	most    int           // of them, as a rule
+	left    chan struct{} // closed and replaced when an answer has left
 	moved   int           // bytes answered since the last trim
 	trim    *time.Timer
 }
@@ -87,6 +93,8 @@ func newDispatcher(ctx context.Context, send func([]byte) error) *dispatcher {
 	d := &dispatcher{
 		parent: ctx, send: send, slots: make(chan struct{}, maxConcurrent), lanes: map[string]*lane{},
 		idle:    make(chan struct{}),
+		left:    make(chan struct{}),
+		most:    maxUnsent,
 		failure: func(v wire.Verb, id wire.ID, err error) ([]byte, error) { return v.Failure(id, err) },
 		panics:  func(string, any, string) {},
 	}
@@ -139,7 +147,7 @@ func (d *dispatcher) work(ctx context.Context, j job, place *answer, mine *claim
 	})
 	defer late.Stop()
 	var result any
-	err := d.wait(ctx, before)
+	err := d.wait(ctx, j, place, before)
 	if err == nil {
 		result, err = d.call(ctx, j)
 		<-d.slots
@@ -148,8 +156,9 @@ func (d *dispatcher) work(ctx context.Context, j job, place *answer, mine *claim
 	d.release(mine)
 }
 
-// wait waits for the jobs before this one and for a slot.
-func (d *dispatcher) wait(ctx context.Context, before []chan struct{}) error {
+// wait waits for the jobs before this one, for room for its answer and for a
+// slot.
+func (d *dispatcher) wait(ctx context.Context, j job, place *answer, before []chan struct{}) error {
 	for _, done := range before {
 		select {
 		case <-done:
@@ -157,12 +166,33 @@ func (d *dispatcher) wait(ctx context.Context, before []chan struct{}) error {
 			return fmt.Errorf("waiting for earlier requests on the same path: %w", context.Cause(ctx))
 		}
 	}
-	select {
-	case d.slots <- struct{}{}:
-		return nil
-	case <-ctx.Done():
-		return fmt.Errorf("waiting for a free slot: %w", context.Cause(ctx))
+	for {
+		select {
+		case d.slots <- struct{}{}:
+		case <-ctx.Done():
+			return fmt.Errorf("waiting for a free slot: %w", context.Cause(ctx))
+		}
+		left, ok := d.room(j, place)
+		if ok {
+			return nil
+		}
+		<-d.slots
+		select {
+		case <-left:
+		case <-ctx.Done():
+			return fmt.Errorf("waiting for earlier answers to be read: %w", context.Cause(ctx))
+		}
 	}
+}
+
+// room reports whether one more answer may come into being, and otherwise gives
+// what is closed when it may be so. What the next answer of a lane waits for
+// nobody else would end.
+func (d *dispatcher) room(j job, place *answer) (left <-chan struct{}, ok bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	lane := d.lanes[j.verb.Response]
+	return d.left, d.unsent <= d.most || len(lane.queue) > 0 && lane.queue[0] == place
 }
 
 func (d *dispatcher) call(ctx context.Context, j job) (result any, err error) {
@@ -192,6 +222,7 @@ func (d *dispatcher) settle(j job, place *answer, result any, err error) {
 	}
 	place.frame, place.ready = frame, true
 	d.moved += len(frame)
+	d.unsent += len(frame)
 	from := d.lanes[j.verb.Response]
 	if from.sending {
 		return
@@ -204,6 +235,9 @@ func (d *dispatcher) settle(j job, place *answer, result any, err error) {
 		d.mu.Unlock()
 		d.deliver(next)
 		d.mu.Lock()
+		d.unsent -= len(next.frame)
+		close(d.left)
+		d.left = make(chan struct{})
 	}
 	from.sending = false
 }

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -266,4 +267,68 @@ func TestNamesOverlapOnlyAtSeparators(t *testing.T) {
 			t.Errorf("overlap(%q, %q) = %v", c.a, c.b, got)
 		}
 	}
+}
+
+func TestAServerThatReadsNothingStopsRequestsAndLosesNoAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var (
+			out   sent
+			reads = make(chan struct{})
+			ran   atomic.Int64
+		)
+		d := newDispatcher(t.Context(), func(frame []byte) error {
+			<-reads
+			return out.send(frame)
+		})
+		const jobs, size, most = 200, 10 << 10, 320 << 10
+		d.most = most
+		content := strings.Repeat("x", size)
+		read := verbOf(t, wire.TypeReadFile)
+		var want []string
+		for i := range jobs {
+			id := strconv.Itoa(i)
+			want = append(want, id)
+			d.submit(job{verb: read, id: wire.ID(id), deadline: time.Hour, run: func(context.Context) (any, error) {
+				ran.Add(1)
+				return content, nil
+			}})
+		}
+		synctest.Wait()
+		if n := ran.Load(); n > most/size+maxConcurrent+1 {
+			t.Errorf("%d of %d requests were carried out while no answer was read", n, jobs)
+		}
+		close(reads)
+		d.drain(t.Context())
+		synctest.Wait()
+		if got := out.ids(); !slices.Equal(got, want) {
+			t.Errorf("answers left as %v", got)
+		}
+	})
+}
+
+func TestARequestThatWaitsForAServerToReadIsAnsweredAtItsDeadline(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var out sent
+		reads := make(chan struct{})
+		d := newDispatcher(t.Context(), func(frame []byte) error {
+			<-reads
+			return out.send(frame)
+		})
+		d.most = 1 << 10
+		content := strings.Repeat("x", d.most+1)
+		read := verbOf(t, wire.TypeReadFile)
+		for i := range 3 {
+			d.submit(job{verb: read, id: wire.ID(strconv.Itoa(i)), deadline: time.Second, run: func(context.Context) (any, error) {
+				return content, nil
+			}})
+			synctest.Wait()
+		}
+		time.Sleep(time.Minute)
+		close(reads)
+		d.drain(t.Context())
+		synctest.Wait()
+		if got := out.ids(); !slices.Equal(got, []string{"0", "1", "2"}) || !strings.Contains(out.frames[2], `"timeout"`) {
+			t.Errorf("answers left as %v, the last one as %.200s", got, out.frames[len(out.frames)-1])
+		}
+	})
 }

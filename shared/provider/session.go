@@ -125,7 +125,7 @@ func (s *session) run(ctx context.Context, endpoint wire.Endpoint) error {
 	s.unread = rate.Sometimes{First: 3, Interval: time.Minute}
 	s.heart = &heart{s: s}
 	s.life = newLifecycle(s)
-	s.dispatch = newDispatcher(s.ctx, s.send)
+	s.dispatch = newDispatcher(s.ctx, s.sendWait)
 	s.dispatch.failure = s.failure
 	s.dispatch.panics = func(what string, p any, stack string) {
 		s.log.Error("panic", "in", what, "panic", fmt.Sprint(p), "stack", stack)
@@ -472,6 +472,15 @@ func (s *session) failure(verb wire.Verb, id wire.ID, err error) ([]byte, error)
 func (s *session) send(frame []byte) error {
 	err := s.link.Send(frame)
 	if err != nil && !errors.Is(err, link.ErrClosed) {
+		s.log.Error("frame not sent", "bytes", len(frame), "error", err)
+	}
+	return err
+}
+
+// sendWait is send, but waits for a server that reads slowly.
+func (s *session) sendWait(frame []byte) error {
+	err := s.link.SendWait(s.ctx, frame)
+	if err != nil && !errors.Is(err, link.ErrClosed) && !errors.Is(err, context.Canceled) {
 		s.log.Error("frame not sent", "bytes", len(frame), "error", err)
 	}
 	return err

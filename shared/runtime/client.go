@@ -28,8 +28,8 @@ type ClientOptions struct {
 	// greeting; default 10 s.
 	RegistrationTimeout time.Duration
 
-	// OnMessage gets every message that is not for this package, the greeting
-	// included. While it runs, the runtime is read no further.
+	// OnMessage gets every message that is not for this package, as greetings and
+	// keepalives are. While it runs, the runtime is read no further.
 	OnMessage func(head wire.Header, frame []byte)
 	// OnUp gets the greeting of each connection.
 	OnUp   func(greeting wire.Registered, resumed bool)
@@ -48,7 +48,6 @@ type Client struct {
 
 	// Only the link's goroutine uses these.
 	greeting wire.Registered
-	greeted  []byte
 
 	mu      sync.Mutex
 	pending map[wire.ID]chan *wire.AppFSReply
@@ -107,16 +106,12 @@ func (c *Client) greet(m link.Message) error {
 	if c.greeting.Type != wire.TypeRegistered {
 		return wire.Errorf(wire.Invalid, "the runtime greeted with %q, not %q", c.greeting.Type, wire.TypeRegistered)
 	}
-	c.greeted = m.Data
 	return nil
 }
 
 func (c *Client) onUp(up link.Up) {
 	if c.opt.OnUp != nil {
 		c.opt.OnUp(c.greeting, up.Resumed)
-	}
-	if c.opt.OnMessage != nil {
-		c.opt.OnMessage(wire.Header{Type: wire.TypeRegistered}, c.greeted)
 	}
 	c.once.Do(func() { close(c.up) })
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"text/tabwriter"
 	"time"
@@ -12,7 +13,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/codeboltai/codebolt-providers/conformance/server"
+	"github.com/codeboltai/codebolt-providers/manifests"
 	"github.com/codeboltai/codebolt-providers/shared/gitrepo"
+	"github.com/codeboltai/codebolt-providers/shared/provider"
 	"github.com/codeboltai/codebolt-providers/shared/resource"
 	"github.com/codeboltai/codebolt-providers/shared/wire"
 )
@@ -294,13 +297,58 @@ func (s *session) startAndRemove(ctx context.Context, k server.Known, snapshot b
 		return &removal{Removed: true}, e.Delete(ctx) // it was never opened
 	}
 	if _, err := e.Start(ctx); err != nil {
-		return nil, s.explain(err)
+		out, rerr := s.removeRest(ctx, k)
+		if out == nil {
+			return nil, errors.Join(s.explain(err), rerr)
+		}
+		return out, e.Delete(ctx)
 	}
 	policy := "removeIfClean"
 	if snapshot {
 		policy = "snapshotAndRemove"
 	}
 	return s.remove(ctx, e, policy)
+}
+
+// removeRest removes what is left of an environment that cannot be started because
+// its directory is gone: the provider's gc finishes it like a removal that was
+// interrupted. It returns nil when there is a directory, or when that failed.
+func (s *session) removeRest(ctx context.Context, k server.Known) (*removal, error) {
+	store, err := openStore()
+	if err != nil {
+		return nil, err
+	}
+	rec, err := store.Get(resource.ID(k.ResourceID))
+	if err != nil {
+		return nil, nil //nolint:nilerr,nilnil // there is nothing on record; why it did not start is the answer
+	}
+	if _, err := os.Lstat(rec.Path); !errors.Is(err, fs.ErrNotExist) {
+		return nil, nil //nolint:nilnil // it is there
+	}
+	if leased, err := store.Leased(rec.Resource); err != nil || leased {
+		return nil, err // some process is at it
+	}
+	_, folder, err := manifests.Load(k.ProviderName)
+	if err != nil {
+		return nil, err
+	}
+	program, err := providerProgram(folder)
+	if err != nil {
+		return nil, err
+	}
+	phase := rec.Phase
+	rec.Phase = provider.PhaseRemoving
+	if err := store.Update(rec); err != nil {
+		return nil, err
+	}
+	found, err := reap(ctx, program, false)
+	for _, o := range found {
+		if o.Resource == k.ResourceID && o.Removed {
+			return &removal{Removed: true}, nil
+		}
+	}
+	rec.Phase = phase
+	return nil, errors.Join(err, store.Update(rec))
 }
 
 // remove stops an open environment under a policy, and forgets it when it is

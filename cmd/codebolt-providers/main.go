@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 )
@@ -57,6 +58,9 @@ func command(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return status.status
 	}
 	fmt.Fprintln(stderr, "codebolt-providers:", err)
+	if text := err.Error(); strings.HasPrefix(text, "unknown ") || strings.HasPrefix(text, "if any flags") {
+		fmt.Fprintln(stderr, "codebolt-providers --help shows what there is")
+	}
 	return statusOwn
 }
 

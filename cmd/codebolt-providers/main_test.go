@@ -295,7 +295,8 @@ func TestBadInputGetsASentenceThatHelps(t *testing.T) {
 		{[]string{"run", "git-worktree", "--set", "baseRef=none", "--", "true"}, "none"},
 		{[]string{"diff"}, "name one environment"},
 		{[]string{"remove", "none"}, "taken"},
-		{[]string{"nonsense"}, "nonsense"},
+		{[]string{"nonsense"}, "--help"},
+		{[]string{"list", "--nonsense"}, "--help"},
 	} {
 		if s := d.run(test.args...); s.status != 125 || !strings.Contains(s.stderr, test.text) {
 			t.Errorf("%v: %+v", test.args, s)
@@ -338,6 +339,36 @@ func TestAStartThatFailsLeavesNoEnvironmentAndNoSettings(t *testing.T) {
 		t.Errorf("the next run: %+v", s)
 	}
 	d.ok("remove", "known")
+}
+
+func TestAnEnvironmentWhoseFilesAreGoneCanBeRemoved(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	for _, kind := range []string{"git-worktree", "local"} {
+		d.ok("run", kind, "--name", kind, "--", "true")
+		var shown struct {
+			Path   string
+			Record resource.Record
+		}
+		if err := json.Unmarshal([]byte(d.ok("show", kind, "--json").stdout), &shown); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.RemoveAll(shown.Path); err != nil {
+			t.Fatal(err)
+		}
+		for _, ref := range strings.Fields(d.git("for-each-ref", "--format=%(refname)", "refs/heads/codebolt")) {
+			d.git("update-ref", "-d", ref)
+		}
+		if s := d.run("remove", kind); s.status != 0 {
+			t.Errorf("%s: %+v", kind, s)
+		}
+	}
+	if list := d.ok("list").stdout; !strings.Contains(list, "no environments") {
+		t.Errorf("left: %s", list)
+	}
+	if s := d.ok("gc", "--dry-run"); !strings.Contains(s.stdout, "nothing is left") || strings.Contains(d.git("worktree", "list"), d.state) {
+		t.Errorf("left: %+v\n%s", s, d.git("worktree", "list"))
+	}
 }
 
 func TestASettingThatNobodyKnowsIsWarnedOf(t *testing.T) {

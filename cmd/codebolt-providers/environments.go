@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -373,10 +374,14 @@ func printRemoval(w io.Writer, name string, r *removal) {
 		fmt.Fprintf(w, "removed %s\n", printable(name))
 	} else {
 		fmt.Fprintf(w, "%s is kept, because it holds what exists nowhere else:\n", printable(name))
+		advice := "apply or push it first, or remove with --snapshot"
 		for _, hold := range r.Holds {
 			fmt.Fprintln(w, "  -", hold)
+			if strings.HasPrefix(hold, "a snapshot cannot hold") {
+				advice = "push it or move it elsewhere first"
+			}
 		}
-		fmt.Fprintf(w, "apply or push it first, or remove with --snapshot\n")
+		fmt.Fprintln(w, advice)
 	}
 	for _, line := range r.Recovery {
 		fmt.Fprintln(w, "to get it back:", line)

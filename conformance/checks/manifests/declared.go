@@ -13,7 +13,7 @@ var unsupported = regexp.MustCompile(`(?i)not supported|unsupported|not implemen
 // sample is a request of a type with all the members that it must have.
 func sample(e *suite.Env, typ suite.Capability) suite.Message {
 	m := suite.Message{"type": string(typ)}
-	switch typ {
+	switch string(typ) {
 	case "providerReadFile", "providerDeleteFile":
 		m["path"] = "README.md"
 	case "providerDeleteFolder":

@@ -4,6 +4,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/codeboltai/codebolt-providers/conformance/suite"
 )
@@ -136,9 +137,17 @@ func guarded(t *suite.T, names func(e *suite.Env) []string) {
 // gitState is what .git is: a file's content, or of a folder what a checkout
 // stands on. It includes what git makes of it.
 func gitState(t *suite.T, e *suite.Env) map[string]string {
-	state := map[string]string{"head": t.Git(e.Workspace(), "rev-parse", "HEAD"), "branch": t.Git(e.Workspace(), "symbolic-ref", "-q", "HEAD")}
-	dir := t.Git(e.Workspace(), "rev-parse", "--absolute-git-dir")
-	for _, name := range []string{dir, filepath.Join(dir, "hooks"), t.Git(e.Workspace(), "rev-parse", "--git-common-dir") + "/hooks"} {
+	state := map[string]string{}
+	ask := func(args ...string) string {
+		out, err := t.TryGit(e.Workspace(), args...)
+		if err != nil {
+			return "git says: " + err.Error()
+		}
+		return strings.TrimSpace(out)
+	}
+	state["head"], state["branch"] = ask("rev-parse", "HEAD"), ask("symbolic-ref", "-q", "HEAD")
+	dir := ask("rev-parse", "--absolute-git-dir")
+	for _, name := range []string{dir, filepath.Join(dir, "hooks"), ask("rev-parse", "--git-path", "hooks")} {
 		entries, err := os.ReadDir(name)
 		if err != nil {
 			continue

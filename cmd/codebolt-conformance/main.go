@@ -1,0 +1,77 @@
+// Command codebolt-conformance judges an environment provider, in whatever
+// language it is written: it starts the provider's program as a Codebolt server
+// does, tries every check of the contract, and writes reports.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/codeboltai/codebolt-providers/conformance/checks"
+	"github.com/codeboltai/codebolt-providers/conformance/report"
+	"github.com/codeboltai/codebolt-providers/conformance/suite"
+)
+
+// version is the version of this build; releases set it with -ldflags.
+var version = "0.0.0-dev"
+
+func main() {
+	os.Exit(command(context.Background(), os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// The exit statuses, beside that of a signal.
+const (
+	statusFailed = 1 // a check failed
+	statusError  = 2 // the suite, its arguments, or what it was given is wrong
+)
+
+// exitStatus makes the program exit with a status; there is nothing more to
+// say.
+type exitStatus int
+
+func (s exitStatus) Error() string { return fmt.Sprintf("status %d", int(s)) }
+
+// command runs the program and returns its exit status.
+func command(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	root := rootCommand(stdout, stderr)
+	root.SetArgs(args)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	err := root.ExecuteContext(ctx)
+	var status exitStatus
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, &status):
+		return int(status)
+	}
+	fmt.Fprintln(stderr, "codebolt-conformance:", report.Visible(err.Error()))
+	return statusError
+}
+
+// app is what all subcommands share.
+type app struct {
+	stdout, stderr io.Writer
+	checks         []suite.Check
+}
+
+func rootCommand(stdout, stderr io.Writer) *cobra.Command {
+	a := &app{stdout: stdout, stderr: stderr, checks: checks.All()}
+	root := &cobra.Command{
+		Use:   "codebolt-conformance",
+		Short: "Judge any Codebolt environment provider",
+		Long: "codebolt-conformance starts a provider's program, in whatever language it is written, as a\n" +
+			"Codebolt server does, tries every check of the contract, and tells what is not as it must be.",
+		Example: "  codebolt-conformance run --manifest . -- node dist/index.js\n" +
+			"  codebolt-conformance run --html report.html -- ./my-provider\n" +
+			"  codebolt-conformance explain FS-001",
+		SilenceUsage: true, SilenceErrors: true, Version: version,
+	}
+	root.AddCommand(a.runCommand(), a.listCommand(), a.explainCommand())
+	return root
+}

@@ -17,6 +17,8 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -62,6 +64,7 @@ func Run(t *testing.T, target Target) {
 	if only := os.Getenv(EnvOnly); only != "" {
 		options.Only = strings.Split(only, ",")
 	}
+	subject.RuntimeProgram = []string{agentServer(t)}
 	all := checks.All()
 	report, err := suite.Run(t.Context(), subject, all, options)
 	if err != nil {
@@ -82,6 +85,19 @@ func Run(t *testing.T, target Target) {
 	n := report.Totals()
 	t.Logf("%d passed, %d failed, %d skipped, %d errors in %v", n.Passed, n.Failed, n.Skipped, n.Errored, report.Duration.Round(1e6))
 }
+
+// agentServer builds the program that plays an agent server.
+func agentServer(t *testing.T) string {
+	t.Helper()
+	program := filepath.Join(t.TempDir(), "agentserver")
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", program, agentServerPackage)
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("build the agent server: %v\n%s", err, out)
+	}
+	return program
+}
+
+const agentServerPackage = "github.com/codeboltai/codebolt-providers/conformance/internal/agentserver"
 
 // tell is a result in words.
 func tell(r *suite.Result) string {

@@ -90,6 +90,9 @@ func Run(ctx context.Context, target *Target, checks []Check, options Options) (
 	if target.Capabilities == nil {
 		target.Capabilities, report.DeclaredBy = Discover(ctx, target)
 	}
+	if len(target.RuntimeProgram) == 0 {
+		target.Capabilities[RuntimeCommand] = false
+	}
 	if err := r.preflight(); err != nil {
 		return nil, err
 	}

@@ -35,4 +35,8 @@ type Target struct {
 	Config map[string]any
 	// Capabilities are what the provider declares; see [Discover].
 	Capabilities Capabilities
+	// RuntimeProgram is the argv, as far as conformance/runtime.Main does not parse
+	// it, of the agent server that the setting runtime.command puts in the place of
+	// the provider's own. Without one, checks that need [RuntimeCommand] are skipped.
+	RuntimeProgram []string
 }

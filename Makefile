@@ -13,7 +13,7 @@ GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 GOFUMPT  := mvdan.cc/gofumpt@v0.12.0
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test test-short check lint vet cross standalone bench clean
+.PHONY: help build demo test test-short conformance docs check lint vet cross standalone bench clean
 
 help: ## show the targets
 	@awk 'BEGIN{FS=":.*## "} /^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,6 +22,7 @@ build: ## put every program into bin/
 	@mkdir -p bin
 	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/codebolt-providers$(EXE) ./cmd/codebolt-providers
 	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/codebolt-runtime$(EXE) ./cmd/codebolt-runtime
+	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/codebolt-conformance$(EXE) ./cmd/codebolt-conformance
 	@for p in $(PROVIDERS); do echo "$(GO) build providers/$$p"; \
 	  $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/codebolt-provider-$$p$(EXE) ./providers/$$p || exit 1; done
 
@@ -33,6 +34,15 @@ test: ## all tests, with the race detector
 
 test-short: ## the quick part of the tests
 	@bash scripts/test.sh -short
+
+conformance: build ## judge both providers by every check; reports go to bin/conformance/
+	@status=0; for p in $(PROVIDERS); do echo "== $$p"; \
+	  bin/codebolt-conformance$(EXE) run --manifest manifests/$$p --json bin/conformance/$$p.json --junit bin/conformance/$$p.xml \
+	    --html bin/conformance/$$p.html -- bin/codebolt-provider-$$p$(EXE) || status=$$?; done; exit $$status
+
+docs: ## write the pages that are made from the code
+	$(GO) run ./cmd/codebolt-conformance list --markdown > docs/conformance-checks.md.new
+	@mv docs/conformance-checks.md.new docs/conformance-checks.md
 
 check: lint vet cross standalone ## lint, vet, cross-compile, build each module alone
 

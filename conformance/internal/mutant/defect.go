@@ -17,6 +17,8 @@ type defect struct {
 	Check string
 	Also  []string
 
+	// Files changes a manifest file, given by its name.
+	Files func(name, text string) string
 	// URL changes the address that the provider dials.
 	URL func(*url.URL)
 	// Environ changes what the inner provider finds in its environment.
@@ -53,7 +55,8 @@ type defect struct {
 func all() []defect {
 	return slices.Concat(
 		[]defect{{Name: "none", Doc: "Nothing is wrong."}},
-		processDefects(),
+		processDefects(), lifecycleDefects(), filesDefects(), containmentDefects(), reviewDefects(),
+		heartbeatDefects(), networkDefects(), manifestDefects(), residueDefects(),
 	)
 }
 

@@ -3,10 +3,14 @@
 package main
 
 import (
+	"context"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 	"testing"
+	"testing/fstest"
 
 	"github.com/codeboltai/codebolt-providers/conformance/checks"
 	"github.com/codeboltai/codebolt-providers/conformance/programtest"
@@ -25,13 +29,14 @@ const envFull = "CONFORMANCE_MUTANTS"
 
 func TestMain(m *testing.M) {
 	os.Exit(programtest.Main(m, &programs, map[string]string{
-		"mutant": ".", "codebolt-provider-gitworktree": "../../../providers/gitworktree", "codebolt-runtime": "../../../cmd/codebolt-runtime",
+		"mutant": ".", "agentserver": "../agentserver",
+		"codebolt-provider-gitworktree": "../../../providers/gitworktree", "codebolt-runtime": "../../../cmd/codebolt-runtime",
 	}))
 }
 
 // bystanders are quick checks of every group that no defect of another group may
 // make fail.
-var bystanders = []string{"LC-001", "FS-001", "SC-001", "DF-001", "HB-001"}
+var bystanders = []string{"LC-001", "FS-001", "DF-001", "HB-001"}
 
 func TestEachDefectIsSeenByTheCheckThatIsMeantForIt(t *testing.T) {
 	contract := checks.All()
@@ -93,18 +98,53 @@ func TestNamesOfDefectsAreDistinct(t *testing.T) {
 	}
 }
 
-// judge runs the suite against a correct provider with a defect put on.
+// declared is what the correct provider declares, and what a first look at it
+// found: asked once for all defects.
+var declared = sync.OnceValue(func() suite.Capabilities {
+	target := subject("none")
+	capabilities, _ := suite.Discover(context.Background(), target)
+	capabilities[suite.Local] = true
+	return capabilities
+})
+
+// subject is a correct provider with a defect put on.
+func subject(name string) *suite.Target {
+	files := manifestFiles(name)
+	m, err := manifest.Load(os.DirFS(manifestFolder), ".")
+	if err != nil {
+		panic(err) // it is embedded in a program that was just built
+	}
+	return &suite.Target{
+		Program: filepath.Join(programs, "mutant"), Args: []string{name, filepath.Join(programs, "codebolt-provider-gitworktree")},
+		Files: files, Manifest: m, RuntimeProgram: []string{filepath.Join(programs, "agentserver")},
+	}
+}
+
+const manifestFolder = "../../../manifests/gitworktree"
+
+// manifestFiles are the manifest files with what the defect does to them.
+func manifestFiles(name string) fs.FS {
+	d, _ := find(name)
+	files := fstest.MapFS{}
+	for _, name := range []string{manifest.ProviderFile, manifest.ProvidersFile} {
+		text, err := os.ReadFile(filepath.Join(manifestFolder, name))
+		if err != nil {
+			panic(err) // as above
+		}
+		if d.Files != nil {
+			text = []byte(d.Files(name, string(text)))
+		}
+		files[name] = &fstest.MapFile{Data: text, Mode: 0o644}
+	}
+	return files
+}
+
+// judge runs the suite against it.
 func judge(t *testing.T, name string, options suite.Options) *suite.Report {
 	t.Helper()
-	files := os.DirFS("../../../manifests/gitworktree")
-	m, err := manifest.Load(files, ".")
-	if err != nil {
-		t.Fatal(err)
-	}
-	report, err := suite.Run(t.Context(), &suite.Target{
-		Program: filepath.Join(programs, "mutant"), Args: []string{name, filepath.Join(programs, "codebolt-provider-gitworktree")},
-		Files: files, Manifest: m,
-	}, checks.All(), options)
+	target := subject(name)
+	target.Capabilities = declared()
+	report, err := suite.Run(t.Context(), target, checks.All(), options)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,6 +6,7 @@ import (
 	"syscall"
 )
 
+// processDefects are those of group PR.
 func processDefects() []defect {
 	return []defect{
 		{

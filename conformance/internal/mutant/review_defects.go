@@ -1,0 +1,4 @@
+package main
+
+// reviewDefects are those of group DF.
+func reviewDefects() []defect { return nil }

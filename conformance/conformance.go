@@ -33,7 +33,8 @@ const EnvOnly = "CONFORMANCE_ONLY"
 
 // Target is the provider to judge.
 type Target struct {
-	// Program is the provider's executable, and Args what it is called with.
+	// Program is the provider's executable, and Args what it is called with. Its
+	// processes run in an empty folder.
 	Program string
 	Args    []string
 	// Env holds further variables of its process, as os.Environ.
@@ -52,7 +53,9 @@ type Target struct {
 // run that need no more than the ordinary time.
 func Run(t *testing.T, target Target) {
 	t.Helper()
-	subject := &suite.Target{Program: target.Program, Args: target.Args, Env: target.Env, Config: target.Config, Files: target.Manifests}
+	subject := &suite.Target{
+		Program: target.Program, Args: target.Args, Dir: t.TempDir(), Env: target.Env, Config: target.Config, Files: target.Manifests,
+	}
 	if target.Manifests != nil {
 		m, err := manifest.Load(target.Manifests, ".")
 		if err != nil {

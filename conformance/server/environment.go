@@ -31,6 +31,7 @@ type EnvironmentSpec struct {
 
 	Program string // the provider's executable
 	Args    []string
+	Dir     string // the process's working directory; "" is the server's own
 	// Env holds variables, as os.Environ, that win over the server's own. The
 	// rest is inherited.
 	Env    []string

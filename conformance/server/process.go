@@ -35,7 +35,7 @@ func (e *Environment) spawn() (*process, error) {
 		return nil, err
 	}
 	p.cmd = exec.CommandContext(s.ctx, e.spec.Program, e.spec.Args...)
-	p.cmd.Env = environ
+	p.cmd.Env, p.cmd.Dir = environ, e.spec.Dir
 	p.cmd.Stdout, p.cmd.Stderr = e.spec.Stderr, e.spec.Stderr
 	p.cmd.SysProcAttr = ownGroup()
 	p.cmd.WaitDelay = pipeGrace

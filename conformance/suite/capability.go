@@ -119,7 +119,7 @@ func ask(ctx context.Context, target *Target) (declared, error) {
 	defer cancel()
 	var d declared
 	cmd := exec.CommandContext(ctx, target.Program, append(slices.Clone(target.Args), "--capabilities")...)
-	cmd.WaitDelay = time.Second
+	cmd.WaitDelay, cmd.Dir = time.Second, target.Dir
 	own(cmd)
 	out := &tail{limit: askBytes}
 	cmd.Stdout, cmd.Stderr = out, io.Discard

@@ -62,7 +62,7 @@ func (t *T) Env(spec Spec) *Env {
 	var err error
 	e.Environment, err = t.Server().Create(server.EnvironmentSpec{
 		Name: spec.Name, ID: spec.ID, ProjectPath: spec.Project, Program: program, Args: args,
-		Env: append(t.variables(), spec.Env...), Stderr: t.out, Manifest: t.run.target.Manifest,
+		Dir: t.run.target.Dir, Env: append(t.variables(), spec.Env...), Stderr: t.out, Manifest: t.run.target.Manifest,
 		Config: manifest.Merge(t.run.target.Config, spec.Config), Start: spec.Start,
 	})
 	t.Try(err)
@@ -303,8 +303,12 @@ func (e *Env) Workspace() string {
 	return ""
 }
 
-// Path is a path inside the workspace of a provider that is [Local].
+// Path is a path inside the workspace of a provider that is [Local]. It ends the
+// check when there is none, lest anything be done to the suite's own folder.
 func (e *Env) Path(elem ...string) string {
+	if !filepath.IsAbs(e.Workspace()) {
+		e.t.Fatalf("the start named no absolute workspacePath, but %q", e.Workspace())
+	}
 	return filepath.Join(append([]string{e.Workspace()}, elem...)...)
 }
 

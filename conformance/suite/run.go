@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -90,11 +91,14 @@ func Run(ctx context.Context, target *Target, checks []Check, options Options) (
 	if target.Capabilities == nil {
 		target.Capabilities, report.DeclaredBy = Discover(ctx, target)
 	}
+	target.Capabilities = maps.Clone(target.Capabilities)
 	if len(target.RuntimeProgram) == 0 {
 		target.Capabilities[RuntimeCommand] = false
 	}
-	if err := r.preflight(); err != nil {
-		return nil, err
+	if _, known := target.Capabilities[Local]; !known {
+		if err := r.preflight(); err != nil {
+			return nil, err
+		}
 	}
 	target.Capabilities[Manifest] = target.Files != nil
 	report.Capabilities = target.Capabilities.Sorted()
@@ -132,7 +136,7 @@ func (r *runner) preflight() error {
 			return
 		}
 		if _, err := e.TryStart(); err == nil {
-			_, err := os.Stat(e.Path("README.md"))
+			_, err := os.Stat(filepath.Join(e.Workspace(), "README.md"))
 			r.target.Capabilities[Local] = err == nil && filepath.IsAbs(e.Workspace())
 		}
 	}}

@@ -24,6 +24,9 @@ type Target struct {
 	// Program is the executable, and Args what comes before everything else.
 	Program string
 	Args    []string
+	// Dir is the working directory of its processes; "" is the suite's own. A
+	// broken provider may do anything to it.
+	Dir string
 	// Env holds further variables of the provider's process, as os.Environ.
 	Env []string
 	// Files is the folder with the two manifest files; nil when there is none.
@@ -33,7 +36,9 @@ type Target struct {
 	Manifest *manifest.Manifest
 	// Config is the configuration of every environment.
 	Config map[string]any
-	// Capabilities are what the provider declares; see [Discover].
+	// Capabilities are what the provider declares; see [Discover], which nil asks.
+	// With a value for [Local] the run believes it and does not first try whether
+	// the program is a provider at all.
 	Capabilities Capabilities
 	// RuntimeProgram is the argv, as far as conformance/runtime.Main does not parse
 	// it, of the agent server that the setting runtime.command puts in the place of

@@ -115,7 +115,7 @@ func subject(name string) *suite.Target {
 		panic(err) // it is embedded in a program that was just built
 	}
 	return &suite.Target{
-		Program: filepath.Join(programs, "mutant"), Args: []string{name, filepath.Join(programs, "codebolt-provider-gitworktree")},
+		Dir: programs, Program: filepath.Join(programs, "mutant"), Args: []string{name, filepath.Join(programs, "codebolt-provider-gitworktree")},
 		Files: files, Manifest: m, RuntimeProgram: []string{filepath.Join(programs, "agentserver")},
 	}
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/codeboltai/codebolt-providers/conformance/checks"
 	"github.com/codeboltai/codebolt-providers/conformance/report"
+	"github.com/codeboltai/codebolt-providers/conformance/runtime"
 	"github.com/codeboltai/codebolt-providers/conformance/suite"
 )
 
@@ -72,6 +73,22 @@ func rootCommand(stdout, stderr io.Writer) *cobra.Command {
 			"  codebolt-conformance explain FS-001",
 		SilenceUsage: true, SilenceErrors: true, Version: version,
 	}
-	root.AddCommand(a.runCommand(), a.listCommand(), a.explainCommand())
+	root.AddCommand(a.runCommand(), a.listCommand(), a.explainCommand(), a.agentServerCommand())
 	return root
+}
+
+// agentServer is the subcommand in which this program plays the agent server
+// that checks have a provider start.
+const agentServer = "agentserver"
+
+func (a *app) agentServerCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: agentServer, Hidden: true, DisableFlagParsing: true, Short: "Play an agent server, for checks",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if status := runtime.Main(cmd.Context(), args, a.stdout, a.stderr); status != 0 {
+				return exitStatus(status)
+			}
+			return nil
+		},
+	}
 }

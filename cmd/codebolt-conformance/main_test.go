@@ -207,6 +207,17 @@ func TestRunsAreComparedWhenRepeated(t *testing.T) {
 	}
 }
 
+func TestTheProgramPlaysTheAgentServerItself(t *testing.T) {
+	t.Parallel()
+	s := newDesk(t).run("run", "--only", "NT-011", "--manifest", manifestOfLocal, "--", local())
+	if s.status != 0 || !strings.Contains(s.stdout, "conforms: 1 check passed") {
+		t.Errorf("%+v", s)
+	}
+	if s := newDesk(t).run("--help"); strings.Contains(s.stdout, agentServer) {
+		t.Error("the help names what is not for people")
+	}
+}
+
 func TestWhatIsNoProviderIsSaidInTimeAndEndsWithStatus2(t *testing.T) {
 	t.Parallel()
 	self, err := os.Executable()

@@ -22,7 +22,11 @@ func (r *runner) subject(argv []string) (*suite.Target, error) {
 	if err != nil {
 		return nil, err
 	}
-	target := &suite.Target{Program: program, Args: argv[1:], Env: r.env}
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	target := &suite.Target{Program: program, Args: argv[1:], Env: r.env, RuntimeProgram: []string{self, agentServer}}
 	for _, pair := range r.env {
 		if name, _, found := strings.Cut(pair, "="); !found || name == "" {
 			return nil, fmt.Errorf("--env %s: write NAME=VALUE", pair)

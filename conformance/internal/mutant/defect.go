@@ -5,6 +5,7 @@ import (
 	"os"
 	"slices"
 	"syscall"
+	"time"
 )
 
 // defect is one way of being wrong. Its zero fields are right.
@@ -17,6 +18,8 @@ type defect struct {
 	Check string
 	Also  []string
 
+	// Lacks are request types that it does not declare.
+	Lacks []string
 	// Files changes a manifest file, given by its name.
 	Files func(name, text string) string
 	// URL changes the address that the provider dials.
@@ -37,6 +40,11 @@ type defect struct {
 	// Raw sees a frame of the server before it is looked at and reports whether to
 	// go on with it.
 	Raw func(w *wrapper, kind int, frame []byte) bool
+	// Pause makes the defect dial in the provider's place until there is a
+	// connection, and is how long to wait before, after so many dials that failed
+	// in a row, the last one with that status. After one that failed, a negative
+	// pause leaves the rest to the provider.
+	Pause func(w *wrapper, failed, status int) time.Duration
 	// Dialed sees the outcome of a dial to the server and may end the process with
 	// a status other than -1.
 	Dialed func(w *wrapper, status int, err error) int

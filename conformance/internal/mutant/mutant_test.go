@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -143,7 +144,11 @@ func manifestFiles(name string) fs.FS {
 func judge(t *testing.T, name string, options suite.Options) *suite.Report {
 	t.Helper()
 	target := subject(name)
-	target.Capabilities = declared()
+	target.Capabilities = maps.Clone(declared())
+	d, _ := find(name)
+	for _, lacked := range d.Lacks {
+		delete(target.Capabilities, suite.Capability(lacked))
+	}
 	report, err := suite.Run(t.Context(), target, checks.All(), options)
 	if err != nil {
 		t.Fatal(err)

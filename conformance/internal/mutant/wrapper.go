@@ -34,6 +34,14 @@ type wrapper struct {
 	workspace string
 	start     message // the last providerStart
 	conns     int
+	dialing   chan dialed // what became of a dial that is under way for the defect's Pause
+}
+
+// dialed is the outcome of a dial.
+type dialed struct {
+	server *websocket.Conn
+	status int
+	err    error
 }
 
 // pair is a connection of the provider and the one to the server it is passed on
@@ -140,18 +148,7 @@ func (w *wrapper) accept(out http.ResponseWriter, in *http.Request) {
 	if w.defect.URL != nil {
 		w.defect.URL(&to)
 	}
-	server, response, err := websocket.DefaultDialer.DialContext(in.Context(), to.String(), nil)
-	status := 0
-	if response != nil {
-		status = response.StatusCode
-		_ = response.Body.Close()
-	}
-	if w.defect.Dialed != nil {
-		if exit := w.defect.Dialed(w, status, err); exit >= 0 {
-			_ = w.inner.Process.Kill() // it may just have ended
-			os.Exit(exit)
-		}
-	}
+	server, status, err := w.dial(in.Context(), to.String())
 	if err != nil {
 		if status != 0 {
 			http.Error(out, http.StatusText(status), status)
@@ -181,6 +178,67 @@ func (w *wrapper) accept(out http.ResponseWriter, in *http.Request) {
 	w.pumps.Add(2)
 	go func() { defer w.pumps.Done(); w.fromServer(p) }()
 	go func() { defer w.pumps.Done(); w.fromProvider(p) }()
+}
+
+// dial makes a connection to the server, when the defect wants one made.
+func (w *wrapper) dial(ctx context.Context, address string) (*websocket.Conn, int, error) {
+	if w.defect.Pause == nil {
+		d := w.once(ctx, address)
+		return d.server, d.status, d.err
+	}
+	w.mu.Lock()
+	if w.dialing == nil {
+		w.dialing = make(chan dialed, 1)
+		go w.retry(address, w.dialing)
+	}
+	dialing := w.dialing
+	w.mu.Unlock()
+	select {
+	case d := <-dialing:
+		w.mu.Lock()
+		w.dialing = nil
+		w.mu.Unlock()
+		return d.server, d.status, d.err
+	case <-ctx.Done(): // the provider has lost patience, and will come again
+		return nil, 0, context.Cause(ctx)
+	}
+}
+
+func (w *wrapper) once(ctx context.Context, address string) (d dialed) {
+	var response *http.Response
+	d.server, response, d.err = websocket.DefaultDialer.DialContext(ctx, address, nil)
+	if response != nil {
+		d.status = response.StatusCode
+		_ = response.Body.Close()
+	}
+	if w.defect.Dialed != nil {
+		if exit := w.defect.Dialed(w, d.status, d.err); exit >= 0 {
+			w.die(exit)
+		}
+	}
+	return d
+}
+
+// retry dials as often as the defect's Pause says.
+func (w *wrapper) retry(address string, done chan<- dialed) {
+	var d dialed
+	for failed := 0; ; failed++ {
+		pause := w.defect.Pause(w, failed, d.status)
+		if pause < 0 && failed > 0 {
+			break
+		}
+		time.Sleep(pause)
+		if d = w.once(context.Background(), address); d.err == nil {
+			break
+		}
+	}
+	done <- d
+}
+
+// die ends the process as a crash would.
+func (w *wrapper) die(status int) {
+	_ = w.inner.Process.Kill() // it may just have ended
+	os.Exit(status)
 }
 
 // end closes both sides, passing on why.

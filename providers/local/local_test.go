@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -49,6 +50,7 @@ type stage struct {
 	t              *testing.T
 	project, state string
 	server         *server.Server
+	log            *strings.Builder // takes what the providers print; nil is the test's output
 }
 
 func newStage(t *testing.T) *stage {
@@ -82,12 +84,19 @@ func (s *stage) env(name string, config, start map[string]any) *server.Environme
 	}
 	e, err := s.server.Create(server.EnvironmentSpec{
 		Name: name, ProjectPath: s.project, Program: filepath.Join(programs, "codebolt-provider-local"), Manifest: m,
-		Env: []string{resource.EnvStateDir + "=" + s.state}, Config: config, Start: start, Stderr: s.t.Output(),
+		Env: []string{resource.EnvStateDir + "=" + s.state}, Config: config, Start: start, Stderr: s.output(),
 	})
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	return e
+}
+
+func (s *stage) output() io.Writer {
+	if s.log != nil {
+		return s.log
+	}
+	return s.t.Output()
 }
 
 func (s *stage) start(e *server.Environment) *server.Started {
@@ -197,6 +206,35 @@ func TestRemovingACopyLosesNoWork(t *testing.T) {
 	}
 	if records, err := filepath.Glob(filepath.Join(s.state, "envs", "*")); err != nil || len(records) != 0 {
 		t.Errorf("left on record: %v, %v", records, err)
+	}
+}
+
+func TestARestartThatIsAskedForIsNoCrash(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.log = &strings.Builder{}
+	e := s.env("e", nil, nil)
+	s.start(e)
+	// After six crashes in a row the pause would be 8 s.
+	begun := time.Now()
+	for range 6 {
+		if _, err := e.Call(limit(t), map[string]any{"type": wire.TypeEnvironmentRestart, "environmentId": e.ID()}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if took := time.Since(begun); took > 8*time.Second {
+		t.Errorf("six restarts took %v", took)
+	}
+	if err := e.Close(limit(t)); err != nil {
+		t.Fatal(err)
+	}
+	if text := s.log.String(); strings.Contains(text, "unexpectedly") || strings.Count(text, "restarting the runtime, as asked") != 6 {
+		t.Errorf("the log: %s", text)
+	}
+	pool := s.env("pool", map[string]any{"executionMode": "local_thread_pool"}, nil)
+	s.start(pool)
+	if _, err := pool.Call(limit(t), map[string]any{"type": wire.TypeEnvironmentRestart, "environmentId": pool.ID()}); err == nil || !strings.Contains(err.Error(), "no runtime to restart") {
+		t.Errorf("restarting what is not there: %v", err)
 	}
 }
 

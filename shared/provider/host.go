@@ -79,12 +79,15 @@ type Host struct {
 	// turn is held while a runtime is ended or started: what the old one leaves is
 	// cleared away before the new one puts its own in the same place.
 	turn sync.Mutex
+	// hurry ends the pause before the next launch.
+	hurry chan struct{}
 
 	mu       sync.Mutex
 	rec      resource.Record
 	proc     *runtime.Process // nil without a runtime, or while it is being restarted
 	changed  chan struct{}    // closed and replaced when proc changes
 	down     error            // why there is no proc
+	asked    bool             // somebody asked for a restart: it is no crash, and waits for no pause
 	stop     context.CancelFunc
 	watching sync.WaitGroup
 	released bool
@@ -103,7 +106,7 @@ func OpenHost(ctx context.Context, req *OpenRequest, spec HostSpec) (*Host, erro
 	}
 	h := &Host{
 		spec: spec, log: req.Log, set: req.Settings, name: req.EnvironmentName, store: req.Store,
-		runDir: runDir(req.Store, id), changed: make(chan struct{}),
+		runDir: runDir(req.Store, id), changed: make(chan struct{}), hurry: make(chan struct{}, 1),
 	}
 	if err := h.claim(ctx, req, id); err != nil {
 		return nil, err
@@ -368,10 +371,18 @@ func (h *Host) supervise(ctx context.Context) {
 			h.mu.Unlock()
 			continue
 		}
+		asked := h.asked
 		h.proc, h.down = nil, wire.Errorf(wire.Unavailable, "the runtime ended unexpectedly")
+		if asked {
+			h.down = wire.Errorf(wire.Unavailable, "the runtime is being restarted")
+		}
 		h.mu.Unlock()
-		h.log.Warn("the runtime ended unexpectedly; starting it anew")
-		if time.Since(begun) > time.Minute {
+		if asked {
+			h.log.Info("restarting the runtime, as asked")
+		} else {
+			h.log.Warn("the runtime ended unexpectedly; starting it anew")
+		}
+		if asked || time.Since(begun) > time.Minute {
 			pause = 0
 		}
 		if !h.relaunch(ctx, &pause) {
@@ -386,6 +397,7 @@ func (h *Host) relaunch(ctx context.Context, pause *time.Duration) bool {
 		select {
 		case <-ctx.Done():
 			return false
+		case <-h.hurry:
 		case <-time.After(*pause):
 		}
 		*pause = min(max(2**pause, 250*time.Millisecond), 30*time.Second)
@@ -408,17 +420,30 @@ func (h *Host) relaunch(ctx context.Context, pause *time.Duration) bool {
 // Restart implements Restarter: the runtime is stopped, with its agents, and
 // started anew.
 func (h *Host) Restart(ctx context.Context) error {
+	if !h.set.HasRuntime() {
+		return wire.Errorf(wire.Unsupported, "restart: agents run in the server's own pool; there is no runtime to restart")
+	}
 	h.mu.Lock()
 	proc := h.proc
+	h.asked = true
 	h.mu.Unlock()
+	defer func() {
+		h.mu.Lock()
+		h.asked = false
+		h.mu.Unlock()
+	}()
 	if proc == nil {
-		return wire.Errorf(wire.Unavailable, "restart: there is no running runtime")
-	}
-	h.turn.Lock()
-	err := proc.Stop(ctx, stopGrace)
-	h.turn.Unlock()
-	if err != nil {
-		return err
+		select { // it is down already: only the pause is in the way
+		case h.hurry <- struct{}{}:
+		default:
+		}
+	} else {
+		h.turn.Lock()
+		err := proc.Stop(ctx, stopGrace)
+		h.turn.Unlock()
+		if err != nil {
+			return err
+		}
 	}
 	// The supervisor starts it anew; wait for that.
 	for {

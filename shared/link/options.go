@@ -58,8 +58,10 @@ type Loss struct {
 }
 
 // Handler receives what happens on a link. All its functions are called from
-// one goroutine, one at a time and in order; while one runs, the peer is read no
-// further. Nil functions are left out. They must not call Close.
+// one goroutine, one at a time and in order; while one runs, nothing more of the
+// peer is read, its acknowledgements neither: one that waits for room in the
+// outbox of its own link waits for ever. Nil functions are left out. They must
+// not call Close.
 type Handler struct {
 	Up      func(Up)
 	Message func(Message)

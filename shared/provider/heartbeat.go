@@ -220,7 +220,7 @@ func (h *heart) environment() {
 // answer answers providerHeartbeatRequest.
 func (h *heart) answer(id wire.ID, req *wire.HeartbeatRequest) wire.ProviderHeartbeat {
 	beat := h.provider()
-	beat.RequestID, beat.Uptime = id.OrNew(), nil
+	beat.RequestID, beat.Uptime, beat.Metadata = id.OrNew(), nil, nil
 	if req.ProviderID != "" {
 		beat.ProviderID = req.ProviderID
 	}

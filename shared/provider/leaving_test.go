@@ -2,6 +2,7 @@ package provider_test
 
 import (
 	"context"
+	"strings"
 	"testing"
 
 	"github.com/codeboltai/codebolt-providers/shared/provider"
@@ -66,6 +67,35 @@ func TestAStopCancelsARestartThatDoesNotEnd(t *testing.T) {
 	}
 	if m := s.read(withID("s1")); m["error"] != nil || s.fake.env.detached.Load() != 1 {
 		t.Errorf("the stop: %v, detached %d times", m, s.fake.env.detached.Load())
+	}
+}
+
+// deaf is an environment that does not let go, whatever its context says.
+type deaf struct {
+	*fakeEnv
+	held chan struct{}
+}
+
+func (e deaf) Detach(context.Context) error {
+	<-e.held
+	return nil
+}
+
+func TestAProviderThatDoesNotLetGoEndsAllTheSame(t *testing.T) {
+	state(t)
+	held := make(chan struct{})
+	f := &fake{wrap: func(e *fakeEnv) provider.Environment { return deaf{e, held} }}
+	s := play(t, f)
+	start := startMessage("r1")
+	start["timeouts"] = message{"cleanup": 100}
+	if m := s.call(start); m["error"] != nil {
+		t.Fatal(m)
+	}
+	s.stop()
+	status := <-s.status
+	close(held)
+	if s.status <- status; status != 1 || !strings.Contains(s.stderr.String(), "was not let go of within") {
+		t.Errorf("ended with %d:\n%s", status, s.stderr)
 	}
 }
 

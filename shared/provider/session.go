@@ -56,6 +56,7 @@ type session struct {
 	over     chan struct{} // closed when the session is to end
 	overOnce sync.Once
 	cause    error // why, set before over is closed
+	stuck    bool  // the provider's code does not come back: nothing waits for it
 }
 
 // leave ends the session. The first cause counts; nil is a good end.
@@ -153,24 +154,26 @@ func (s *session) run(ctx context.Context, endpoint wire.Endpoint) error {
 	select {
 	case <-s.over:
 	case <-ctx.Done():
-		s.letGo(context.Cause(ctx))
+		s.leave(s.letGo(context.Cause(ctx)))
 	case <-s.link.Done():
 		err := s.link.Err()
-		s.letGo(err)
-		s.leave(fmt.Errorf("the server is gone: %w", err))
+		s.leave(errors.Join(fmt.Errorf("the server is gone: %w", err), s.letGo(err)))
 	}
 	s.leave(nil)
-	wg.Wait()
 	s.heart.end()
-	s.heart.wg.Wait()
+	if !s.stuck {
+		wg.Wait()
+		s.heart.wg.Wait()
+	}
 	bye, cancel := context.WithTimeout(s.ctx, 2*time.Second)
 	defer cancel()
 	_ = s.link.Close(bye) // a server that does not take the rest is not our failure
 	return s.cause
 }
 
-// letGo detaches what is open and waits for that.
-func (s *session) letGo(cause error) {
+// letGo detaches what is open and waits for that. The error is that of a
+// provider whose code does not come back.
+func (s *session) letGo(cause error) error {
 	s.log.Info("letting go", "because", errText(cause))
 	done := make(chan struct{})
 	s.life.ask(command{kind: cmdDetach, cause: cause, reply: once(func(_ any, err error) {
@@ -179,8 +182,22 @@ func (s *session) letGo(cause error) {
 		}
 		close(done)
 	})})
-	<-done
+	limit := letGoLimit
+	if o := s.life.current.Load(); o != nil {
+		limit += o.req.Settings.Timeouts.Cleanup
+	}
+	select {
+	case <-done:
+		return nil
+	case <-time.After(limit):
+		s.stuck = true
+		return wire.Errorf(wire.Timeout, "detach: the environment was not let go of within %v; what is held of it ends with the process", limit)
+	}
 }
+
+// letGoLimit is how much longer than its own limit a provider's code may take to
+// let go: it may ignore its context.
+const letGoLimit = 5 * time.Second
 
 func errText(err error) string {
 	if err == nil {
@@ -206,7 +223,7 @@ func (s *session) receive(m link.Message) {
 		s.forward(head, m.Data)
 	case verb.Kind == wire.Ack:
 	case !s.def.supports(verb.Type):
-		s.refuse(verb, head, s.unsupported(verb.Type))
+		s.refuse(verb, head, m.Data, s.unsupported(verb.Type))
 	default:
 		s.handle(verb, head, m.Data)
 	}
@@ -240,7 +257,7 @@ func (s *session) lifecycle(verb wire.Verb, head wire.Header, frame []byte) {
 	case wire.TypeProviderStart:
 		start := &wire.ProviderStart{}
 		if err := wire.Unmarshal(frame, start); err != nil {
-			s.refuse(verb, head, err)
+			s.refuse(verb, head, frame, err)
 			return
 		}
 		c.kind, c.start = cmdStart, start
@@ -260,7 +277,7 @@ func (s *session) lifecycle(verb wire.Verb, head wire.Header, frame []byte) {
 			err = RemovePolicy(stop.OnStop).check("providerStop")
 		}
 		if err != nil {
-			s.refuse(verb, head, err)
+			s.refuse(verb, head, frame, err)
 			return
 		}
 		c.kind, c.how = cmdStop, RemovePolicy(stop.OnStop)
@@ -269,7 +286,7 @@ func (s *session) lifecycle(verb wire.Verb, head wire.Header, frame []byte) {
 	case wire.TypeEnvironmentRestart:
 		restart := &wire.EnvironmentRestart{}
 		if err := wire.Unmarshal(frame, restart); err != nil {
-			s.refuse(verb, head, err)
+			s.refuse(verb, head, frame, err)
 			return
 		}
 		c.kind = cmdRestart
@@ -386,7 +403,7 @@ func (s *session) control(verb wire.Verb, head wire.Header, frame []byte) {
 	}
 	req := &wire.HeartbeatRequest{}
 	if err := wire.Unmarshal(frame, req); err != nil {
-		s.refuse(verb, head, err)
+		s.refuse(verb, head, frame, err)
 		return
 	}
 	if verb.Type == wire.TypeHeartbeatRequest {
@@ -432,10 +449,12 @@ func (s *session) answer(verb wire.Verb, id wire.ID, result any, err error) {
 }
 
 // refuse answers a request with an error.
-func (s *session) refuse(verb wire.Verb, head wire.Header, err error) {
+func (s *session) refuse(verb wire.Verb, head wire.Header, frame []byte, err error) {
 	switch verb.Type {
 	case wire.TypeEnvironmentRestart:
-		s.restarted(head.RequestID, &wire.EnvironmentRestart{}, err)
+		restart := &wire.EnvironmentRestart{}
+		_ = wire.Unmarshal(frame, restart) // a malformed one names no environment
+		s.restarted(head.RequestID, restart, err)
 	case wire.TypeHeartbeatRequest, wire.TypeEnvironmentHeartbeat:
 		ids := s.identity()
 		beat := s.heart.provider()

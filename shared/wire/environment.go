@@ -3,6 +3,7 @@ package wire
 import (
 	"cmp"
 	"crypto/rand"
+	"net/netip"
 	"net/url"
 	"regexp"
 	"slices"
@@ -114,6 +115,9 @@ func ServerEndpoint(environ []string) (Endpoint, error) {
 func serverURL(host, port string) (*url.URL, error) {
 	if host == "" && port == "" {
 		return nil, Errorf(Invalid, "neither %s nor %s is set", EnvServerPort, EnvServerHost)
+	}
+	if ip, err := netip.ParseAddr(host); err == nil && ip.Is6() {
+		host = "[" + host + "]" // else its last group would be the port
 	}
 	u := &url.URL{Scheme: "ws", Host: cmp.Or(host, "localhost")}
 	if strings.Contains(host, "://") {

@@ -249,6 +249,7 @@ func TestTheServersAddressIsReadInEveryForm(t *testing.T) {
 		{"h:1", "", "ws://h:1"},
 		{"h:1", "2", "ws://h:1"},
 		{"[::1]", "2", "ws://[::1]:2"},
+		{"::1", "2", "ws://[::1]:2"},
 		{"http://h", "2", "ws://h:2"},
 		{"https://h", "", "wss://h"},
 		{"wss://h:1/x?y=z", "2", "wss://h:1"},

@@ -176,7 +176,7 @@ func listing() []suite.Check {
 			},
 		},
 		{
-			ID: "FS-056", Level: suite.Must, Needs: onDisk(getTree, readFile), Limit: 2 * time.Minute,
+			ID: "FS-056", Level: suite.Must, Needs: onDisk(getTree, readFile), Limit: 4 * time.Minute,
 			Title: "A folder of 100,000 files is listed or refused as too large, and other requests are answered",
 			Why:   "One folder of build output must not cost the provider its memory or its connection.",
 			Run:   crowded,

@@ -3,6 +3,7 @@ package files
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/codeboltai/codebolt-providers/conformance/suite"
 )
@@ -26,14 +27,14 @@ func throughAll(t *suite.T, e *suite.Env, name string) {
 func naming() []suite.Check {
 	return []suite.Check{
 		{
-			ID: "FS-017", Level: suite.Must, Needs: every,
+			ID: "FS-017", Level: suite.Must, Needs: every, Limit: 2 * time.Minute,
 			Title: "Names with spaces, newlines, dashes, dots, quotes and marks are names like others",
 			Why:   "A provider that takes part of a name for an option, a pattern or an escape works on another file.",
 			Run: func(t *suite.T) {
 				e := t.Open(suite.Spec{})
 				for _, name := range []string{
-					"with spaces", " leading and trailing ", "new\nline", "-rf", "--", "..foo", "foo..", "...", "a'b\"c`d",
-					"*", "[a-z]?", "~", "#x", "100%25", "%2e%2e", "$HOME", "a;b|c&d", "a:b", "tab\there", "{}",
+					"with spaces", " leading and trailing ", "new\nline and\ttab", "-rf", "--", "..foo", "...", "a'b\"c`d",
+					"*", "[a-z]?", "~", "100%25 %2e%2e", "$HOME;b|c&d", "#a:{b}",
 				} {
 					throughAll(t, e, name)
 				}
@@ -102,12 +103,12 @@ func naming() []suite.Check {
 			},
 		},
 		{
-			ID: "FS-022", Level: suite.Must, Needs: []suite.Capability{readFile, writeFile, getTree},
+			ID: "FS-022", Level: suite.Must, Needs: []suite.Capability{readFile, writeFile, getTree}, Limit: 2 * time.Minute,
 			Title: "A path of 4,000 bytes or more works or is refused, and other requests are answered",
 			Why:   "node_modules nest deep; a path that fits no buffer must not end the process.",
 			Run: func(t *suite.T) {
 				e := t.Open(suite.Spec{})
-				for _, size := range []int{2_000, 4_000, 4_096, 5_000, 70_000} {
+				for _, size := range []int{2_000, 4_000, 5_000, 70_000} {
 					path := strings.Repeat(strings.Repeat("d", 99)+"/", size/100-1) + strings.Repeat("f", 100)
 					answer := e.Ask(write(path, "deep"))
 					if suite.Problem(answer) == "" {

@@ -23,8 +23,12 @@ var pageScript template.JS
 
 var page = template.Must(template.New("page").Funcs(template.FuncMap{
 	"span": span, "visible": Visible, "pretty": pretty, "kind": kind, "count": count, "conversation": conversation,
-	"join": func(argv []string) string { return strings.Join(argv, " ") }, "trim": strings.TrimSpace,
+	"preview": func(text string) string { return cut(text, shownLine) },
+	"join":    func(argv []string) string { return strings.Join(argv, " ") }, "trim": strings.TrimSpace,
 }).Parse(pageText))
+
+// shownLine is how many bytes of a frame stand beside its type: a line's worth.
+const shownLine = 200
 
 // WriteHTML writes the document as one page that needs nothing else: no other
 // file, no network, no script to be read.

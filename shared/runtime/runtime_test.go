@@ -193,6 +193,40 @@ func TestAStartedRuntimeProvesWhoItIsAndStopsWithItsAgents(t *testing.T) {
 	stop(t, p) // again
 }
 
+func TestALongPathToThePrivateDirectoryIsNoHindrance(t *testing.T) {
+	long := filepath.Join(t.TempDir(), strings.Repeat("long", 30))
+	for _, c := range []struct{ tmp, want string }{
+		{shortDir(t), "ws+unix://"},
+		{long, "ws://127.0.0.1:"},
+	} {
+		t.Setenv("TMPDIR", c.tmp)
+		s := spec(t)
+		s.Dir = filepath.Join(long, "run")
+		if err := os.MkdirAll(s.Dir, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		p := start(t, s)
+		if !strings.HasPrefix(p.URL(), c.want) {
+			t.Errorf("URL %s, want %s…", p.URL(), c.want)
+		}
+		pid, client := agent(t, p, "echo $$; exec sleep 1000")
+		leave(client)
+		stop(t, p)
+		dead(t, pid)
+	}
+}
+
+// shortDir is a temporary folder whose name is short enough for sockets.
+func shortDir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/tmp", "s")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return dir
+}
+
 func TestARunningRuntimeIsAdoptedByItsInstanceOnly(t *testing.T) {
 	t.Parallel()
 	s := spec(t)

@@ -84,8 +84,9 @@ func (s Spec) listen() string {
 	if s.Listen != "" {
 		return s.Listen
 	}
+	const loopback = "tcp:127.0.0.1:0"
 	if goruntime.GOOS == "windows" {
-		return "tcp:127.0.0.1:0"
+		return loopback
 	}
 	path := filepath.Join(s.Dir, fileSocket)
 	if len(path) > maxSocketPath {
@@ -93,6 +94,9 @@ func (s Spec) listen() string {
 		// long; the runtime removes the socket and the directory at its end.
 		sum := sha256.Sum256([]byte(s.Dir))
 		path = filepath.Join(os.TempDir(), "codebolt-"+strconv.Itoa(os.Getuid())+"-"+hex.EncodeToString(sum[:6]), fileSocket)
+	}
+	if len(path) > maxSocketPath {
+		return loopback
 	}
 	return "unix:" + path
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"os"
 	"os/exec"
 	"slices"
 	"time"
@@ -119,7 +120,7 @@ func ask(ctx context.Context, target *Target) (declared, error) {
 	defer cancel()
 	var d declared
 	cmd := exec.CommandContext(ctx, target.Program, append(slices.Clone(target.Args), "--capabilities")...)
-	cmd.WaitDelay, cmd.Dir = time.Second, target.Dir
+	cmd.WaitDelay, cmd.Dir, cmd.Env = time.Second, target.Dir, append(os.Environ(), target.Env...)
 	own(cmd)
 	out := &tail{limit: askBytes}
 	cmd.Stdout, cmd.Stderr = out, io.Discard

@@ -37,13 +37,15 @@ func (r *runner) left(t *T) {
 			add("temporary file", entry.Name())
 		}
 	}
-	_ = filepath.WalkDir(t.dir, func(path string, entry fs.DirEntry, err error) error {
-		if err == nil && entry.Type()&fs.ModeSocket != 0 {
-			name, _ := filepath.Rel(t.dir, path)
-			add("socket", name)
+	// What else is below t.dir is the check's own.
+	for _, name := range []string{"home", "tmp", "project*"} {
+		places, _ := filepath.Glob(filepath.Join(t.dir, name)) // the pattern is well formed
+		for _, place := range places {
+			for _, socket := range sockets(place) {
+				add("socket", socket)
+			}
 		}
-		return nil // what cannot be read holds nothing of ours
-	})
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.residue = append(r.residue, found...)
@@ -64,3 +66,16 @@ func (t *T) Leaks() []string { return t.run.canaries.found() }
 
 // Look searches a text for the secrets of the provider's environment.
 func (t *T) Look(where string, text []byte) { t.run.canaries.look(where, text) }
+
+// sockets finds the sockets below a folder, by their names relative to what the
+// folder is in.
+func sockets(dir string) (found []string) {
+	_ = filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+		if err == nil && entry.Type()&fs.ModeSocket != 0 {
+			name, _ := filepath.Rel(filepath.Dir(dir), path) // the one is below the other
+			found = append(found, name)
+		}
+		return nil // what cannot be read holds nothing of ours
+	})
+	return found
+}

@@ -42,6 +42,7 @@ type conn struct {
 	pong    chan string   // pings to be answered by the writer
 	ack     chan struct{} // messages were received that nothing has acknowledged
 	hasten  chan struct{} // so many that it should not wait
+	spoke   bool          // a message came; of the reader alone until serve is done
 	// begin exchanges what comes before the first message; nil when there is
 	// nothing to exchange.
 	begin func() error

@@ -181,7 +181,7 @@ func (l *Link) dialing(d Dialer) {
 			begun := time.Now()
 			err = l.serve(c)
 			away = time.Now()
-			if lasted := time.Since(begun); lasted >= l.opt.Stable || lasted >= max(pause, l.opt.RetryFirst) {
+			if lasted := time.Since(begun); lasted >= l.opt.Stable || c.spoke && lasted >= max(pause, l.opt.RetryFirst) {
 				pauses.Reset()
 			}
 		}

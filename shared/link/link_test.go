@@ -543,9 +543,26 @@ func TestAMessageOverTheLimitEndsTheConnectionAlsoWhenCompressed(t *testing.T) {
 
 func TestALineThatBreaksAgainAndAgainIsUpForMostOfTheTime(t *testing.T) {
 	t.Parallel()
-	const breaks, first = 12, 20 * time.Millisecond
+	const breaks = 12
+	select {
+	case <-flapping(t, true, breaks):
+	case <-time.After(10 * time.Second): // growing pauses would take 40 s
+		t.Errorf("fewer than %d connections were made", breaks)
+	}
+	select {
+	case <-flapping(t, false, breaks):
+		t.Error("a peer that never says a word is called again and again")
+	case <-time.After(2 * time.Second): // constant pauses would take 1 s
+	}
+}
+
+// flapping is a link to a peer that breaks each connection after a moment, on
+// which it says something or not. The channel is closed at the last break.
+func flapping(t *testing.T, says bool, breaks int64) (done chan struct{}) {
+	t.Helper()
+	const first = 20 * time.Millisecond
 	var made atomic.Int64
-	done := make(chan struct{})
+	done = make(chan struct{})
 	up := websocket.Upgrader{}
 	addr := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ws, err := up.Upgrade(w, r, nil)
@@ -556,15 +573,14 @@ func TestALineThatBreaksAgainAndAgainIsUpForMostOfTheTime(t *testing.T) {
 		if made.Add(1) == breaks {
 			close(done)
 		}
+		if says {
+			_ = ws.WriteMessage(websocket.TextMessage, []byte("{}"))
+		}
 		_ = ws.SetReadDeadline(time.Now().Add(2 * first)) // then it breaks
 		_, _, _ = ws.ReadMessage()
 	}))
 	dial(t, addr, link.Handler{}, link.Options{RetryFirst: first, RetryMax: time.Minute})
-	select {
-	case <-done:
-	case <-time.After(10 * time.Second): // growing pauses would take 40 s
-		t.Errorf("only %d connections were made", made.Load())
-	}
+	return done
 }
 
 func TestAPeerThatHangsUpAtOnceIsCalledWithGrowingPauses(t *testing.T) {

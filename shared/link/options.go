@@ -92,8 +92,9 @@ type Options struct {
 	RetryFirst time.Duration // longest pause before the first retry; default 1 s
 	RetryMax   time.Duration // longest pause; default 30 s
 	// Stable is how long a connection must have lasted to reset the pauses; default
-	// 1 min. One that lasted as long as RetryFirst and the pause before it does so
-	// too: a line that breaks every few seconds is up for most of the time.
+	// 1 min. One on which the peer said something does so too when it lasted as long
+	// as RetryFirst and the pause before it: a line that breaks every few seconds is
+	// up for most of the time, and a peer that only accepts is not called for ever.
 	Stable time.Duration
 	GiveUp time.Duration // end the link after so long without a connection; 0 never
 

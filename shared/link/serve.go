@@ -128,6 +128,7 @@ func (l *Link) read(c *conn) error {
 			return err
 		}
 		if !c.session {
+			c.spoke = true
 			l.deliver(m)
 			continue
 		}
@@ -150,6 +151,7 @@ func (l *Link) read(c *conn) error {
 		case seq > last+1:
 			return wire.Errorf(wire.Invalid, "the peer left out messages %d to %d", last+1, seq-1)
 		}
+		c.spoke = true
 		l.deliver(Message{Data: body, Binary: m.Binary})
 		l.received.Store(seq)
 		signal(c.ack)

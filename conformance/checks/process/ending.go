@@ -24,7 +24,7 @@ func ending() []suite.Check {
 			Run: func(t *suite.T) {
 				e := t.Open(suite.Spec{})
 				r := request{suite.Message{"type": "providerStop", "environmentName": e.Name()}, "providerStopResponse", false}
-				answer := e.Stop("")
+				answer := e.Ask(r.message) // and nothing else: Stop ends a process that stays
 				event(t, r, answer)
 				either(t, r, answer, false)
 				t.Equal("the exit status", e.Exit(suite.ExitLimit), 0)

@@ -14,19 +14,36 @@ import (
 // and to end: five seconds to notice, and as much to let go.
 const orphanLimit = 10 * time.Second
 
+// orphan is a provider whose parent can be lost.
+type orphan struct {
+	*suite.Env
+
+	tap *tap
+	pid int // the provider's own; the server's is that of the parent
+}
+
 // fostered opens an environment whose provider is the child of a shell, which is
-// what the server sees as the process. It returns the provider's own pid.
-func fostered(t *suite.T) (e *suite.Env, pid int) {
+// what the server sees as the process.
+func fostered(t *suite.T) *orphan {
 	file := filepath.Join(t.Dir("child"), "pid")
-	e = t.Open(suite.Spec{Wrap: func(program string, args []string) (string, []string) {
+	o := &orphan{tap: newTap(t)}
+	o.Env = t.Open(suite.Spec{Env: o.tap.env(), Wrap: func(program string, args []string) (string, []string) {
 		return "/bin/sh", append([]string{"-c", `"$@" & echo $! >"$0"; wait`, file, program}, args...)
 	}})
-	needProcesses(t, e)
+	needProcesses(t, o.Env)
 	text, err := os.ReadFile(file)
 	t.Try(err)
-	pid, err = strconv.Atoi(strings.TrimSpace(string(text)))
+	o.pid, err = strconv.Atoi(strings.TrimSpace(string(text)))
 	t.Try(err)
-	return e, pid
+	return o
+}
+
+// lose kills the parent. With it goes the server: one that refuses to be
+// connected to would tell the provider more than a server that was killed does.
+func (o *orphan) lose() {
+	o.tap.drop(true)
+	o.tap.cut()
+	o.Crash()
 }
 
 func parent() []suite.Check {
@@ -36,9 +53,9 @@ func parent() []suite.Check {
 			Title: "A provider ends by itself when the process that started it is gone",
 			Why:   "Whoever kills a server finds its providers running for ever, one more set with each server.",
 			Run: func(t *suite.T) {
-				e, pid := fostered(t)
-				e.Crash()
-				if !t.Within(orphanLimit, func() bool { return !runs(t, pid) }) {
+				o := fostered(t)
+				o.lose()
+				if !t.Within(orphanLimit, func() bool { return !runs(t, o.pid) }) {
 					t.Errorf("%v after its parent was killed the provider still runs", orphanLimit)
 				}
 			},
@@ -48,10 +65,11 @@ func parent() []suite.Check {
 			Title: "The environment of a provider that lost its parent is kept",
 			Why:   "The work of hours would be gone because a server crashed.",
 			Run: func(t *suite.T) {
-				e, pid := fostered(t)
-				keeps(t, e, func() {
-					e.Crash()
-					t.Eventually(orphanLimit, "the provider ended after its parent was killed", func() bool { return !runs(t, pid) })
+				o := fostered(t)
+				keeps(t, o.Env, func() {
+					o.lose()
+					t.Eventually(orphanLimit, "the provider ended after its parent was killed", func() bool { return !runs(t, o.pid) })
+					o.tap.drop(false)
 				})
 			},
 		},

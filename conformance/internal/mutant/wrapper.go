@@ -210,6 +210,7 @@ func (w *wrapper) dial(ctx context.Context, address string) (*websocket.Conn, in
 }
 
 func (w *wrapper) once(ctx context.Context, address string) (d dialed) {
+	w.keep("address", address)
 	var response *http.Response
 	d.server, response, d.err = websocket.DefaultDialer.DialContext(ctx, address, nil)
 	if response != nil {
@@ -403,6 +404,45 @@ func (w *wrapper) first(word string) bool {
 	_, seen := w.state[word]
 	w.state[word] = true
 	return !seen
+}
+
+// count is how often it has been called with the word, this time included.
+func (w *wrapper) count(word string) int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	n, _ := w.state[word].(int)
+	w.state[word] = n + 1
+	return n + 1
+}
+
+// keep remembers something under a word, and returns what was there before.
+func (w *wrapper) keep(word string, value any) any {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	before := w.state[word]
+	w.state[word] = value
+	return before
+}
+
+// kept is what was last kept under a word.
+func (w *wrapper) kept(word string) any {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.state[word]
+}
+
+// connection is the number of connections so far.
+func (w *wrapper) connection() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.conns
+}
+
+// open is the number of requests without an answer.
+func (w *wrapper) open() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.requests)
 }
 
 // without removes variables.

@@ -134,8 +134,12 @@ const abreast = 4
 func try(t *suite.T, what string, texts []string, start func(e *suite.Env, text string) suite.Message) map[string]christened {
 	project := t.NewProject()
 	root := filepath.Dir(project)
-	here, err := os.Getwd() // where the providers run
-	t.Try(err)
+	here := t.Target().Dir // where the providers run
+	if here == "" {
+		var err error
+		here, err = os.Getwd()
+		t.Try(err)
+	}
 	sane := t.Open(suite.Spec{Project: project})
 	other := t.Open(suite.Spec{Project: project})
 	base := common(sane.Workspace(), other.Workspace())

@@ -149,7 +149,7 @@ func healing() []suite.Check {
 					t.Errorf("the runtime was killed; there is no other, and no heartbeat tells")
 				}
 				t.Eventually(soon, "files can be read again", func() bool {
-					answer, err := e.TryAsk(read("work.txt"))
+					answer, err := e.TryAsk(read("README.md"))
 					return err == nil && suite.Problem(answer) == ""
 				})
 				holds(t, e, "after the end of its runtime", "work.txt", "uncommitted\n")

@@ -103,7 +103,7 @@ func repeating() []suite.Check {
 			Title: "A start of what runs is answered with the same result and makes nothing",
 			Why:   "A server that connects again sends the start again; a second workspace in place of the first hides its work.",
 			Run: func(t *suite.T) {
-				e := t.Open(suite.Spec{})
+				e := t.Env(suite.Spec{})
 				first := e.Start()
 				e.Result(write("kept.txt", "kept\n"))
 				from := e.Now()

@@ -75,7 +75,14 @@ func endings() []defect {
 		},
 		{
 			Name: "drops-answers-at-sigterm", Check: "PR-027",
-			Doc: "exits at SIGTERM at once, with status 0",
+			Doc: "takes its time to read a file, and exits at SIGTERM at once, with status 0",
+			Request: request("providerReadFile", func(w *wrapper, m message) message {
+				go func() {
+					time.Sleep(300 * time.Millisecond) // so that something is in flight
+					w.tell(m)
+				}()
+				return nil
+			}),
 			Signal: func(w *wrapper, _ os.Signal) bool {
 				w.die(0)
 				return false

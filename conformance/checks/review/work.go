@@ -11,6 +11,7 @@ import (
 func work(t *suite.T, e *suite.Env) {
 	if t.Can(suite.Git) {
 		put(t, e, "committed.txt", "committed\nand kept\n")
+		put(t, e, "src/main.txt", "committed\nsecond\nthird\n")
 		put(t, e, "src/lib/util.txt", "one\ntwo\nthree\n")
 		put(t, e, "taken back.txt", "committed, and deleted again\n")
 		commit(t, e, "First part")
@@ -26,7 +27,8 @@ func work(t *suite.T, e *suite.Env) {
 	put(t, e, "run.sh", "#!/bin/sh\nexit 0\n")
 	t.Try(os.Chmod(e.Path("run.sh"), 0o755))
 	t.Try(os.Chmod(e.Path("README.md"), 0o755))
-	t.Try(os.Remove(e.Path("empty.txt")))
+	t.Try(os.Remove(e.Path("src/lib/util.txt")))
+	t.Try(os.Remove(e.Path("empty.txt"))) // to git it has become nothing.txt
 	t.Try(os.Rename(e.Path("docs/guide.md"), e.Path("docs/-guide.md")))
 	t.Try(os.Symlink("src/main.txt", e.Path("link")))
 }

@@ -20,7 +20,8 @@ type defect struct {
 
 	// Lacks are request types that it does not declare.
 	Lacks []string
-	// Files changes a manifest file, given by its name.
+	// Files changes a file of the provider's folder, given by its name: a manifest
+	// or the entry point. One without a text is not there.
 	Files func(name, text string) string
 	// URL changes the address that the provider dials.
 	URL func(*url.URL)

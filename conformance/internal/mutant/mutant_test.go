@@ -4,11 +4,13 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/fstest"
@@ -77,6 +79,16 @@ func TestEachDefectIsSeenByTheCheckThatIsMeantForIt(t *testing.T) {
 	}
 }
 
+func TestALauncherThatIsRightIsSeenAsThat(t *testing.T) {
+	t.Parallel()
+	report := judge(t, "launched", suite.Options{Only: []string{"MF-014", "MF-015", "MF-016"}})
+	for _, r := range report.Results {
+		if r.Outcome != suite.Passed {
+			t.Errorf("%s: %s %s %+v", r.ID, r.Outcome, r.Reason, r.Failures)
+		}
+	}
+}
+
 func TestEveryCheckHasADefectItIsMeantFor(t *testing.T) {
 	meant := map[string]bool{}
 	for _, d := range all() {
@@ -108,6 +120,11 @@ var declared = sync.OnceValue(func() suite.Capabilities {
 	return capabilities
 })
 
+// program is the argv of a correct provider with a defect put on.
+func program(name string) []string {
+	return []string{filepath.Join(programs, "mutant"), name, filepath.Join(programs, "codebolt-provider-gitworktree")}
+}
+
 // subject is a correct provider with a defect put on.
 func subject(name string) *suite.Target {
 	files := manifestFiles(name)
@@ -115,27 +132,35 @@ func subject(name string) *suite.Target {
 	if err != nil {
 		panic(err) // it is embedded in a program that was just built
 	}
+	argv := program(name)
 	return &suite.Target{
-		Dir: programs, Program: filepath.Join(programs, "mutant"), Args: []string{name, filepath.Join(programs, "codebolt-provider-gitworktree")},
+		Dir: programs, Program: argv[0], Args: argv[1:],
 		Files: files, Manifest: m, RuntimeProgram: []string{filepath.Join(programs, "agentserver")},
 	}
 }
 
 const manifestFolder = "../../../manifests/gitworktree"
 
-// manifestFiles are the manifest files with what the defect does to them.
+// manifestFiles are the manifest files with what the defect does to them, and
+// what it puts beside them.
 func manifestFiles(name string) fs.FS {
 	d, _ := find(name)
+	argv, err := json.Marshal(program(name))
+	if err != nil {
+		panic(err) // it holds texts
+	}
 	files := fstest.MapFS{}
-	for _, name := range []string{manifest.ProviderFile, manifest.ProvidersFile} {
+	for _, name := range []string{manifest.ProviderFile, manifest.ProvidersFile, entryPoint} {
 		text, err := os.ReadFile(filepath.Join(manifestFolder, name))
-		if err != nil {
+		if err != nil && name != entryPoint {
 			panic(err) // as above
 		}
 		if d.Files != nil {
-			text = []byte(d.Files(name, string(text)))
+			text = []byte(strings.Replace(d.Files(name, string(text)), "PROGRAM", string(argv), 1))
 		}
-		files[name] = &fstest.MapFile{Data: text, Mode: 0o644}
+		if len(text) > 0 {
+			files[name] = &fstest.MapFile{Data: text, Mode: 0o644}
+		}
 	}
 	return files
 }

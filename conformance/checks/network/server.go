@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/codeboltai/codebolt-providers/conformance/server"
 	"github.com/codeboltai/codebolt-providers/conformance/suite"
 	"github.com/codeboltai/codebolt-providers/shared/faultproxy"
 )
@@ -45,7 +46,10 @@ func openBehind(t *suite.T, spec suite.Spec) (*suite.Env, *faultproxy.Proxy) {
 // before and can be asked.
 func reconnected(t *suite.T, e *suite.Env, before int, d time.Duration) {
 	t.Eventually(d, "the provider is connected again", func() bool {
-		return len(e.Connections()) > before && e.State() == "running"
+		if err := e.Err(); err != nil {
+			t.Fatalf("the provider did not connect again, but ended: %v", err)
+		}
+		return len(e.Connections()) > before && e.State() == server.Running
 	})
 }
 

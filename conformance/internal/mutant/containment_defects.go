@@ -85,7 +85,7 @@ func linkDefects() []defect {
 		follows("copies-to-links", "SC-018", copyFileTo, "copies files outside", "SC-031"),
 		follows("copies-folders-from-links", "SC-019", copyFolderFrom, "copies folders in from outside", "SC-032"),
 		follows("copies-folders-to-links", "SC-020", copyFolderTo, "copies folders outside", "SC-032"),
-		follows("lists-through-links", "SC-021", listFolder, "lists folders outside", "SC-033", "SC-038"),
+		follows("lists-through-links", "SC-021", listFolder, "lists folders outside", "SC-033"),
 		{
 			Name: "refuses-every-link", Check: "SC-022",
 			Doc:     "refuses a path with a link in it, wherever that leads",

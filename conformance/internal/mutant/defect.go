@@ -41,6 +41,10 @@ type defect struct {
 	// Raw sees a frame of the server before it is looked at and reports whether to
 	// go on with it.
 	Raw func(w *wrapper, kind int, frame []byte) bool
+	// Vouches is set when the provider's pings are answered without the server.
+	Vouches bool
+	// Relayed is what is wrong on the way to a runtime that is configured.
+	Relayed *relayed
 	// Pause makes the defect dial in the provider's place until there is a
 	// connection, and is how long to wait before, after so many dials that failed
 	// in a row, the last one with that status. After one that failed, a negative

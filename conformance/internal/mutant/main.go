@@ -18,5 +18,8 @@ func main() {
 		fmt.Fprintf(os.Stderr, "mutant: there is no defect %q\n", os.Args[1])
 		os.Exit(2)
 	}
+	if d.Relayed != nil && os.Args[2] == relayWord {
+		os.Exit(runRelay(*d.Relayed, os.Args[3:]))
+	}
 	os.Exit(run(&wrapper{defect: d}, os.Args[2:]))
 }

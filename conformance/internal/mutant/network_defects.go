@@ -1,4 +1,11 @@
 package main
 
+import "slices"
+
 // networkDefects are those of group NT.
-func networkDefects() []defect { return nil }
+func networkDefects() []defect {
+	return slices.Concat(
+		lineDefects(), silentLineDefects(), awayDefects(),
+		runtimeStartDefects(), forwardingDefects(), runtimeAwayDefects(), volumeDefects(),
+	)
+}

@@ -80,9 +80,12 @@ func run(w *wrapper, argv []string) int {
 		w.target = &url.URL{Scheme: "ws", Host: net.JoinHostPort(host, port)}
 		srv := &http.Server{Handler: http.HandlerFunc(w.accept), ReadHeaderTimeout: time.Minute}
 		go func() { _ = srv.Serve(listener) }() // until Close
-		defer srv.Close()
+		defer func() { _ = srv.Close() }()      // it only stops listening
 		_, own, _ := net.SplitHostPort(listener.Addr().String())
 		environ = append(environ, "SOCKET_PORT="+own, "CODEBOLT_SERVER_URL=127.0.0.1")
+	}
+	if w.defect.Relayed != nil {
+		environ = throughRelay(w.defect.Name, environ)
 	}
 	if w.defect.Environ != nil {
 		environ = w.defect.Environ(environ)
@@ -173,6 +176,10 @@ func (w *wrapper) accept(out http.ResponseWriter, in *http.Request) {
 		return
 	}
 	p := &pair{provider: provider, server: server}
+	if !w.defect.Vouches {
+		provider.SetPingHandler(passOn(server, websocket.PingMessage))
+		server.SetPongHandler(passOn(provider, websocket.PongMessage))
+	}
 	w.mu.Lock()
 	w.pair = p
 	w.conns++
@@ -183,6 +190,14 @@ func (w *wrapper) accept(out http.ResponseWriter, in *http.Request) {
 	w.pumps.Add(2)
 	go func() { defer w.pumps.Done(); w.fromServer(p) }()
 	go func() { defer w.pumps.Done(); w.fromProvider(p) }()
+}
+
+// passOn makes a handler of pings or pongs that leaves them to the other side.
+func passOn(to *websocket.Conn, kind int) func(string) error {
+	return func(data string) error {
+		_ = to.WriteControl(kind, []byte(data), time.Now().Add(time.Second)) // a lost connection ends the reading
+		return nil
+	}
 }
 
 // dial makes a connection to the server, when the defect wants one made.

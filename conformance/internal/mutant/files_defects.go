@@ -1,6 +1,7 @@
 package main
 
 import (
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -127,10 +128,16 @@ func answerDefects() []defect {
 	}
 	return []defect{
 		{
-			Name: "reads-objects", Check: "FS-001", Also: []string{"FS-003", "FS-007"},
-			Doc: "answers a read with an object that has the content in it",
-			Reply: reply("providerReadFile", func(_ *wrapper, _, m message) message {
-				if text, is := m["message"].(string); is {
+			Name: "reads-objects", Check: "FS-001", Also: []string{"FS-007", "FS-011"},
+			Doc: "answers with an object that has the content in it, until it has been asked for something else",
+			Request: func(w *wrapper, m message) []message {
+				if verb := m.text("type"); slices.Contains(fileVerbs, verb) && w.first("asked") && verb == "providerReadFile" {
+					w.keep("read first", m.text("requestId"))
+				}
+				return list(m)
+			},
+			Reply: reply("providerReadFile", func(w *wrapper, asked, m message) message {
+				if text, is := m["message"].(string); is && w.kept("read first") == asked.text("requestId") {
 					return m.result(map[string]any{"success": true, "content": text})
 				}
 				return m
@@ -147,8 +154,9 @@ func answerDefects() []defect {
 			}),
 		},
 		{
-			Name: "takes-a-second-write-for-the-first", Check: "FS-003", Also: []string{"FS-007", "FS-034"},
-			Doc: "takes a write to a file that was just written for the same request, sent again, and answers it only",
+			Name: "takes-a-second-write-for-the-first", Check: "FS-003",
+			Also: []string{"FS-007", "FS-008", "FS-010", "FS-015", "FS-033", "FS-034", "FS-062", "FS-063"},
+			Doc:  "takes a write to a file that was just written for the same request, sent again, and answers it only",
 			Request: request("providerWriteFile", func(w *wrapper, m message) message {
 				if before := w.keep("written", m.text("path")); before != m.text("path") {
 					return m
@@ -184,16 +192,17 @@ func answerDefects() []defect {
 // remembers makes a defect of one that answers reads from memory.
 func remembers(d defect) defect {
 	store := func(w *wrapper, m message, content any) {
-		if text, is := content.(string); is && m.text("encoding") == "" {
-			w.keep("content of "+m.text("path"), text)
+		if m.text("encoding") != "" {
+			content = nil
 		}
+		w.keep("content of "+path.Clean(m.text("path")), content)
 	}
 	d.Request = func(w *wrapper, m message) []message {
 		switch verb := m.text("type"); {
 		case verb == "providerWriteFile":
 			store(w, m, m["content"])
 		case verb == "providerReadFile":
-			if text, is := w.kept("content of " + m.text("path")).(string); is && m.text("encoding") == "" {
+			if text, is := w.kept("content of " + path.Clean(m.text("path"))).(string); is && m.text("encoding") == "" {
 				w.say(success(m, "providerReadFileResponse", text))
 				return nil
 			}
@@ -204,10 +213,15 @@ func remembers(d defect) defect {
 		}
 		return list(m)
 	}
-	d.Reply = reply("providerReadFile", func(w *wrapper, asked, m message) message {
-		store(w, asked, m["message"])
-		return m
-	})
+	d.Reply = func(w *wrapper, asked, m message) []message {
+		switch verb := asked.text("type"); {
+		case verb == "providerReadFile":
+			store(w, asked, m["message"])
+		case verb == "providerWriteFile" && m["error"] != nil:
+			store(w, asked, nil)
+		}
+		return list(m)
+	}
 	return d
 }
 

@@ -171,7 +171,7 @@ func writeDefects() []defect {
 			Reply: afterwards(writeFile, "", func(_ *wrapper, g *grounds, name string, _ message) { _ = g.Chmod(name, 0o644) }),
 		},
 		{
-			Name: "writes-half-by-half", Check: "FS-034", Also: []string{"FS-033", "FS-061"},
+			Name: "writes-half-by-half", Check: "FS-034", Also: []string{"FS-036", "FS-062"},
 			Doc:     "empties a file that it is to write, and fills it piece by piece",
 			Request: halves,
 		},

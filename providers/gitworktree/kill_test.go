@@ -4,6 +4,7 @@ package main
 
 import (
 	"fmt"
+	"os"
 	"math/rand/v2"
 	"path/filepath"
 	"strings"
@@ -12,6 +13,8 @@ import (
 	"time"
 
 	"github.com/codeboltai/codebolt-providers/conformance/server"
+	"github.com/codeboltai/codebolt-providers/shared/provider"
+	"github.com/codeboltai/codebolt-providers/shared/resource"
 	"github.com/codeboltai/codebolt-providers/shared/wire"
 )
 
@@ -180,4 +183,39 @@ func TestWhateverIsKilledInTheMiddleOfARunLosesNoFile(t *testing.T) {
 	}
 	t.Logf("%d kills", kills)
 	s.clean(0)
+}
+
+func TestWhatAKilledRemovalPutIntoTheTrashIsDeletedByTheNextStart(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	e, path := s.opened("e", nil)
+	if err := e.Close(limit(t)); err != nil {
+		t.Fatal(err)
+	}
+	// As a provider leaves it that is killed between the two steps of a removal.
+	store, err := resource.OpenStore(s.state)
+	if err != nil {
+		t.Fatal(err)
+	}
+	id, err := resource.ParseID(e.ResourceID())
+	if err != nil {
+		t.Fatal(err)
+	}
+	rec, err := store.Get(id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rec.Phase = provider.PhaseRemoving
+	if err := store.Update(rec); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := resource.Trash(path, trashOf(path)); err != nil {
+		t.Fatal(err)
+	}
+	if started := s.start(e); started.Attached || started.WorkspacePath != path {
+		t.Errorf("%+v", started.StartResult)
+	}
+	if left, err := os.ReadDir(trashOf(path)); err == nil {
+		t.Errorf("in the trash still: %v", left)
+	}
 }

@@ -281,8 +281,10 @@ func resume(ctx context.Context, git gitrepo.Options, rec *resource.Record) (gon
 	if err != nil {
 		return false, err
 	}
-	_, err = repo.Remove(ctx, d.Worktree, gitrepo.RemoveSpec{Snapshot: d.Snapshot})
-	return err == nil, err
+	if _, err = repo.Remove(ctx, d.Worktree, gitrepo.RemoveSpec{Snapshot: d.Snapshot}); err != nil {
+		return false, err
+	}
+	return true, emptyTrash(ctx, d.Worktree.Path)
 }
 
 func detailsOf(rec *resource.Record) (d details, err error) {

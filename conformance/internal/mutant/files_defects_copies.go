@@ -103,7 +103,7 @@ func copyDefects() []defect {
 			Name: "copies-folders-into-themselves", Check: "FS-045",
 			Doc: "takes a copy of a folder into itself for done",
 			Reply: reply("providerCopyFolder", func(_ *wrapper, asked, m message) message {
-				if m.text("code") != "invalid" || !strings.HasPrefix(asked.text("destinationPath"), asked.text("sourcePath")+"/") {
+				if m.text("code") != "invalid" || !strings.HasPrefix(filepath.Clean(asked.text("destinationPath")), asked.text("sourcePath")+"/") {
 					return m
 				}
 				return success(asked, "providerCopyFolderResponse", nil)

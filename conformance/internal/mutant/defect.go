@@ -67,7 +67,7 @@ type defect struct {
 // all are the defects of every group.
 func all() []defect {
 	return slices.Concat(
-		[]defect{{Name: "none", Doc: "Nothing is wrong."}},
+		[]defect{{Name: "none", Doc: "Nothing is wrong."}, nodeSDK()},
 		processDefects(), lifecycleDefects(), filesDefects(), containmentDefects(), reviewDefects(),
 		heartbeatDefects(), networkDefects(), manifestDefects(), residueDefects(),
 	)

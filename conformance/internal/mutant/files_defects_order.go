@@ -11,6 +11,8 @@ const (
 	room = 32
 	// late is by how much some requests come after those that were sent later.
 	late = 5 * time.Millisecond
+	// together is how close writes are that count as being at the same time.
+	together = time.Second
 	// large is what takes longer than the rest.
 	large = 100_000
 )
@@ -69,6 +71,12 @@ func orderDefects() []defect {
 	}
 }
 
+// wanted is a write and when it was asked for.
+type wanted struct {
+	m  message
+	at time.Time
+}
+
 // mixes makes a defect of one that does not keep writes to one file apart.
 func mixes(d defect) defect {
 	d.Request = func(w *wrapper, m message) []message {
@@ -78,11 +86,11 @@ func mixes(d defect) defect {
 			delete(w.state, "other")
 			return list(m)
 		}
-		for id, other := range w.requests {
-			if id != m.text("requestId") && other.text("type") == writeFile.verb && other.text("path") == m.text("path") {
-				w.state["other"] = other
-			}
+		last, _ := w.state["last"].(wanted)
+		if last.m.text("path") == m.text("path") && time.Since(last.at) < together {
+			w.state["other"] = last.m
 		}
+		w.state["last"] = wanted{m, time.Now()}
 		return list(m)
 	}
 	d.Reply = afterwards(writeFile, "", func(w *wrapper, g *grounds, name string, m message) {

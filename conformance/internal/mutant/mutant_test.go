@@ -49,8 +49,12 @@ func TestMain(m *testing.M) {
 // group, which it may not make fail.
 var bystanders = []string{"PR-046", "LC-001", "FS-001", "FS-003", "SC-004", "DF-001", "DF-002", "HB-001", "MF-009", "RS-001"}
 
-// bystander is the one of a defect: the same each time.
+// bystander is the one of a defect: the same each time. What judges the leavings
+// of all other checks needs one that leaves its environment to be removed.
 func bystander(d *defect) string {
+	if d.Check == "RS-008" {
+		return "FS-001"
+	}
 	h := fnv.New32a()
 	_, _ = h.Write([]byte(d.Name)) // it cannot fail
 	others := slices.DeleteFunc(slices.Clone(bystanders), func(id string) bool { return id[:2] == d.Check[:2] })

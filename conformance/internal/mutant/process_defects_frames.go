@@ -95,7 +95,7 @@ func badFrames() []defect {
 			},
 		},
 		{
-			Name: "listens-too-late", Check: "PR-039", Also: []string{"PR-041", "PR-044"},
+			Name: "listens-too-late", Check: "PR-039", Also: []string{"PR-041", "PR-044", "MF-009"},
 			Doc:       "attaches the handlers of file requests a moment after the connection has opened",
 			Connected: func(w *wrapper) { w.keep("opened", time.Now()) },
 			Request: request("providerReadFile", func(w *wrapper, m message) message {

@@ -55,7 +55,12 @@ func TestEachCheckHasItsOwnOutcome(t *testing.T) {
 	needs := check("LC-002", func(t *suite.T) { t.Errorf("must not run") })
 	needs.Needs = []suite.Capability{"providerReadFile", "providerCopyFile"}
 	report := run(t, target(t, ""), suite.Options{},
-		check("FS-001", func(t *suite.T) { t.Errorf("one"); t.Fatalf("two"); t.Errorf("three") }),
+		check("FS-001", func(t *suite.T) {
+			t.Errorf("one")
+			end := t.Fatalf
+			end("two")
+			t.Try(errors.New("not reached"))
+		}),
 		should, needs,
 		check("LC-001", func(*suite.T) {}),
 		check("PR-001", func(t *suite.T) { t.Skipf("no %s here", "tap") }),

@@ -284,7 +284,7 @@ func resume(ctx context.Context, git gitrepo.Options, rec *resource.Record) (gon
 	if _, err = repo.Remove(ctx, d.Worktree, gitrepo.RemoveSpec{Snapshot: d.Snapshot}); err != nil {
 		return false, err
 	}
-	return true, emptyTrash(ctx, d.Worktree.Path)
+	return true, emptyTrash(ctx, d.Path)
 }
 
 func detailsOf(rec *resource.Record) (d details, err error) {

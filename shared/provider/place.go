@@ -71,8 +71,8 @@ func within(path, dir string) bool {
 func inGitDir(path string) bool {
 	plain := path
 	for existing := path; existing != filepath.Dir(existing); existing = filepath.Dir(existing) {
-		if real, err := filepath.EvalSymlinks(existing); err == nil {
-			plain = real
+		if resolved, err := filepath.EvalSymlinks(existing); err == nil {
+			plain = resolved
 			break
 		}
 	}

@@ -129,7 +129,7 @@ func (r *relay) run(argv []string) (int, error) {
 	signal.Notify(signals, syscall.SIGTERM, os.Interrupt)
 	cmd := exec.CommandContext(context.Background(), argv[0], argv[1:]...)
 	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	bind(cmd)
 	if err := cmd.Start(); err != nil {
 		return 1, err
 	}

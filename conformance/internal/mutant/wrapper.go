@@ -94,7 +94,7 @@ func run(w *wrapper, argv []string) int {
 	signal.Notify(signals, syscall.SIGTERM, os.Interrupt)
 	w.inner = exec.CommandContext(context.Background(), argv[0], argv[1:]...)
 	w.inner.Env, w.inner.Stdout, w.inner.Stderr = environ, os.Stdout, os.Stderr
-	w.inner.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	bind(w.inner)
 	if err := w.inner.Start(); err != nil {
 		fmt.Fprintln(os.Stderr, "mutant:", err)
 		return 1

@@ -119,16 +119,23 @@ func (c *connection) pass(d Direction, to net.Conn, next chunk) bool {
 			part = data[:min(len(data), max(1, rate/50))] // fifty steps a second
 		}
 		if _, err := to.Write(part); err != nil {
+			if blown {
+				c.proxy.blew(false)
+			}
 			return false
 		}
 		c.proxy.counter(d).Add(int64(len(part)))
 		data = data[len(part):]
 		if rate > 0 && !c.rest(time.Duration(len(part))*time.Second/time.Duration(rate)) {
+			if blown {
+				c.proxy.blew(false)
+			}
 			return false
 		}
 	}
 	if blown {
 		c.cut(end)
+		c.proxy.blew(true)
 		return false
 	}
 	return true

@@ -69,7 +69,7 @@ func (p *Proxy) CutAfter(d Direction, n int64, end End) {
 func (p *Proxy) Armed() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.fuse.armed
+	return p.fuse.armed || p.blowing
 }
 
 // burn says how many of n bytes may pass, and whether the fuse blows then.
@@ -83,8 +83,19 @@ func (p *Proxy) burn(d Direction, n int64) (passing int64, blown bool, end End) 
 		p.fuse.left -= n
 		return n, false, 0
 	}
-	p.fuse.armed = false
+	p.fuse.armed, p.blowing = false, true
 	return p.fuse.left, true, p.fuse.end
+}
+
+// blew ends what burn began. Where there was nothing to cut, because the
+// connection had just ended, the next byte on another one is what cuts.
+func (p *Proxy) blew(cut bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.blowing = false
+	if !cut && !p.fuse.armed {
+		p.fuse.armed, p.fuse.left = true, 1
+	}
 }
 
 // Hold lets no byte pass in the direction, on connections to come neither, until

@@ -52,6 +52,8 @@ type Proxy struct {
 	open   map[Direction]chan struct{} // closed while bytes may pass
 	shape  Shape
 	fuse   fuse
+	// blowing is set while the connection whose bytes blew the fuse is being cut.
+	blowing bool
 }
 
 // fuse is a cut that is to come.

@@ -13,7 +13,7 @@ GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 GOFUMPT  := mvdan.cc/gofumpt@v0.12.0
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test test-short conformance docs check lint vet cross standalone bench clean
+.PHONY: help build demo test test-short mutants conformance docs check lint vet cross standalone bench clean
 
 help: ## show the targets
 	@awk 'BEGIN{FS=":.*## "} /^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +43,9 @@ conformance: build ## judge both providers by every check; reports go to bin/con
 docs: ## write the pages that are made from the code
 	$(GO) run ./cmd/codebolt-conformance list --markdown > docs/conformance-checks.md.new
 	@mv docs/conformance-checks.md.new docs/conformance-checks.md
+
+mutants: ## try every defect of the broken provider on the conformance check meant for it (about ten minutes)
+	cd conformance && CONFORMANCE_MUTANTS=each $(GO) test -count=1 -timeout 40m -run 'TestEachDefect' ./internal/mutant
 
 check: lint vet cross standalone ## lint, vet, cross-compile, build each module alone
 

@@ -29,9 +29,11 @@ import (
 // runtime.
 var programs string
 
-// envFull is the environment variable that runs every check against every
-// defect, which takes hours.
-const envFull = "CONFORMANCE_MUTANTS"
+// envMutants is the environment variable that says how many defects are tried:
+// "each" tries every one on the check meant for it, as make mutants does, and
+// "full" every one on every check, which takes hours. Without it a tenth of them
+// is tried, the same each time.
+const envMutants = "CONFORMANCE_MUTANTS"
 
 func TestMain(m *testing.M) {
 	flag.Parse()
@@ -55,10 +57,14 @@ func bystander(d *defect) string {
 	if d.Check == "RS-008" {
 		return "FS-001"
 	}
-	h := fnv.New32a()
-	_, _ = h.Write([]byte(d.Name)) // it cannot fail
 	others := slices.DeleteFunc(slices.Clone(bystanders), func(id string) bool { return id[:2] == d.Check[:2] })
-	return others[h.Sum32()%uint32(len(others))]
+	return others[hash(d.Name)%uint32(len(others))]
+}
+
+func hash(name string) uint32 {
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(name)) // it cannot fail
+	return h.Sum32()
 }
 
 func TestEachDefectIsSeenByTheCheckThatIsMeantForIt(t *testing.T) {
@@ -68,13 +74,13 @@ func TestEachDefectIsSeenByTheCheckThatIsMeantForIt(t *testing.T) {
 		known[c.ID] = true
 	}
 	for _, d := range all() {
-		if d.Check == "" {
+		if d.Check == "" || os.Getenv(envMutants) == "" && hash(d.Name)%10 != 1 {
 			continue
 		}
 		t.Run(d.Name, func(t *testing.T) {
 			t.Parallel()
 			only := append([]string{d.Check, bystander(&d)}, d.Also...)
-			if os.Getenv(envFull) == "full" {
+			if os.Getenv(envMutants) == "full" {
 				only = nil
 			}
 			for _, id := range only {

@@ -170,9 +170,9 @@ func reconnects() []defect {
 		},
 		{
 			Name: "keeps-descriptors-of-connections", Check: "PR-019",
-			Doc: "opens two files for each connection and never closes them",
+			Doc: "opens files for each connection and never closes them",
 			Connected: func(*wrapper) {
-				for range 2 {
+				for range 20 {
 					_, _ = syscall.Open(os.DevNull, syscall.O_RDONLY|syscall.O_CLOEXEC, 0) // as if
 				}
 			},
@@ -181,7 +181,7 @@ func reconnects() []defect {
 			Name: "keeps-threads-of-connections", Check: "PR-019",
 			Doc: "gives each connection threads that nobody ends",
 			Connected: func(w *wrapper) {
-				for range 6 {
+				for range 20 {
 					go func() {
 						runtime.LockOSThread()
 						<-w.ended

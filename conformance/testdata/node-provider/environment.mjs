@@ -41,6 +41,15 @@ export function placement(p) {
   }
 }
 
+// resolved is where a path leads that need not exist yet.
+function resolved(where) {
+  try {
+    return fs.realpathSync(where)
+  } catch {
+    return where === '/' ? where : path.join(resolved(path.dirname(where)), path.basename(where))
+  }
+}
+
 function check(message, p) {
   if (blank(message.environmentName)) throw new Problem('invalid', 'environmentName is missing')
   for (const [field, text] of Object.entries({ environmentName: message.environmentName, projectPath: p.project, environmentPath: p.requested })) {
@@ -53,7 +62,11 @@ function check(message, p) {
   if (!info) throw new Problem('not_found', `projectPath ${p.project} does not exist`)
   if (!info.isDirectory()) throw new Problem('invalid', `projectPath ${p.project} is no folder`)
   const holds = (a, b) => a === b || b.startsWith(a.endsWith('/') ? a : a + '/')
-  if (holds(p.where, p.project) || holds(p.project, p.where)) throw new Problem('invalid', `an environment at ${p.where} and its project would be one in the other`)
+  for (const where of [p.where, resolved(p.where)]) {
+    for (const project of [p.project, fs.realpathSync(p.project)]) {
+      if (holds(where, project) || holds(project, where)) throw new Problem('invalid', `an environment at ${p.where} and its project would be one in the other`)
+    }
+  }
   if ([os.homedir(), '/'].includes(p.where)) throw new Problem('invalid', `${p.where} is no place for an environment`)
 }
 

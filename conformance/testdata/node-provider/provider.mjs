@@ -23,12 +23,15 @@ const queryNames = [
 const firstRetry = 500 // milliseconds
 const lastRetry = 30_000
 const silence = 45_000 // after which a connection counts as dead
-const maxQueue = 10_000
+const maxQueue = 10_000 // frames
+const fullQueue = 32 << 20 // characters; while more waits, nothing further is asked for
 
 let socket
 let failures = 0
+let pause = 0 // before the present connection
 let leaving = false
 const queue = [] // frames that are not known to be written
+let queued = 0 // characters in it
 
 function address() {
   const query = new URLSearchParams({ id: `ws_${Date.now().toString(36)}_${Math.random().toString(36).slice(2, 13)}` })
@@ -42,8 +45,10 @@ function connect() {
   const ws = new WebSocket(address(), { handshakeTimeout: 10_000 })
   let opened = 0
   let heard = Date.now()
+  let spoke = false
   const alive = setInterval(() => {
-    if (Date.now() - heard > silence) ws.terminate()
+    if (ws.isPaused) heard = Date.now() // what it says is not read just now
+    else if (Date.now() - heard > silence) ws.terminate()
     else if (ws.readyState === WebSocket.OPEN) ws.ping()
   }, 15_000)
   ws.on('unexpected-response', (request, response) => {
@@ -60,15 +65,23 @@ function connect() {
   ws.on('pong', () => { heard = Date.now() })
   ws.on('message', (data, binary) => {
     heard = Date.now()
+    spoke = true
     receive(data, binary)
+    if (queued > fullQueue) ws.pause()
   })
   ws.on('error', (err) => console.error(`connection: ${err.code ?? err.message}`))
   ws.on('close', () => {
     clearInterval(alive)
-    if (socket === ws) socket = undefined
-    if (opened && Date.now() - opened > 60_000) failures = 0
-    const delay = Math.min(firstRetry * 2 ** failures++, lastRetry)
-    if (!leaving) setTimeout(connect, delay * (0.5 + Math.random() / 2))
+    if (socket === ws) {
+      socket = undefined
+      flushing = false // what was being sent goes out on the next connection
+    }
+    // A line that is good for something is called again at once, a peer that only
+    // accepts with growing pauses.
+    const lasted = opened && Date.now() - opened
+    if (lasted > 60_000 || (spoke && lasted >= Math.max(pause, firstRetry))) failures = 0
+    pause = Math.min(firstRetry * 2 ** failures++, lastRetry) * (0.5 + Math.random() / 2)
+    if (!leaving) setTimeout(connect, pause)
   })
 }
 
@@ -77,7 +90,9 @@ function send(message) {
     console.error('the server has been away for too long: a message is lost')
     return
   }
-  queue.push(JSON.stringify(message))
+  const frame = JSON.stringify(message)
+  queue.push(frame)
+  queued += frame.length
   flush()
 }
 
@@ -85,10 +100,12 @@ let flushing = false
 function flush() {
   if (flushing || queue.length === 0 || socket?.readyState !== WebSocket.OPEN) return
   flushing = true
-  socket.send(queue[0], (err) => {
+  const to = socket
+  to.send(queue[0], (err) => {
+    if (err || to !== socket) return // the next connection sends it
     flushing = false
-    if (err) return // the next connection sends it
-    queue.shift()
+    queued -= queue.shift().length
+    if (queued <= fullQueue && to.isPaused) to.resume()
     flush()
   })
 }
@@ -206,7 +223,7 @@ const verbs = {
   closeSignal: {
     ...flat('closeSignalResponse'),
     run: () => { current = undefined; stopBeating() },
-    after: () => leave(0),
+    after: () => leave(0, 500), // a second one is answered too
   },
   providerReadFile: { ...event('providerReadFileResponse'), run: (request) => running().workspace.read(request.path) },
   providerWriteFile: { ...event('providerWriteFileResponse'), run: (request) => running().workspace.write(request.path, request.content) },

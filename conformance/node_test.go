@@ -9,7 +9,6 @@ import (
 	"testing"
 
 	"github.com/codeboltai/codebolt-providers/conformance"
-	"github.com/codeboltai/codebolt-providers/conformance/suite"
 )
 
 // A provider in another language, with nothing of this project in it, is judged
@@ -30,7 +29,5 @@ func TestAProviderInPlainNodeKeepsTheContract(t *testing.T) {
 	}
 	conformance.Run(t, conformance.Target{
 		Program: node, Args: []string{filepath.Join(dir, "provider.mjs")}, Manifests: os.DirFS(dir),
-		// All groups but those that wait the longest; CONFORMANCE_ONLY asks for them.
-		Options: suite.Options{Only: []string{"PR", "LC", "FS", "SC", "DF", "MF", "RS"}},
 	})
 }

@@ -27,6 +27,7 @@ const maxQueue = 10_000 // frames
 const fullQueue = 32 << 20 // characters; while more waits, nothing further is asked for
 
 let socket
+let line // the TCP connection below it
 let failures = 0
 let pause = 0 // before the present connection
 let leaving = false
@@ -57,6 +58,7 @@ function connect() {
     if (response.statusCode === 401 || response.statusCode === 403) leave(1)
     else ws.emit('close')
   })
+  ws.on('upgrade', (response) => { line = response.socket })
   ws.on('open', () => {
     opened = Date.now()
     socket = ws
@@ -100,9 +102,10 @@ let flushing = false
 function flush() {
   if (flushing || queue.length === 0 || socket?.readyState !== WebSocket.OPEN) return
   flushing = true
-  const to = socket
+  const [to, over] = [socket, line]
   to.send(queue[0], (err) => {
-    if (err || to !== socket) return // the next connection sends it
+    // Node names no error for what was half sent when a connection broke.
+    if (err || over.destroyed) return // the next connection sends it
     flushing = false
     queued -= queue.shift().length
     if (queued <= fullQueue && to.isPaused) to.resume()

@@ -107,7 +107,8 @@ func TestEachDefectIsSeenByTheCheckThatIsMeantForIt(t *testing.T) {
 
 func TestWithoutADefectNothingFails(t *testing.T) {
 	t.Parallel()
-	for _, r := range judge(t, "none", suite.Options{Only: bystanders}).Results {
+	only := append(slices.Clone(bystanders), "NT-006") // what the wrapper holds when a line breaks is not lost
+	for _, r := range judge(t, "none", suite.Options{Only: only}).Results {
 		if r.Outcome != suite.Passed {
 			t.Errorf("%s: %s %s %+v", r.ID, r.Outcome, r.Reason, r.Failures)
 		}

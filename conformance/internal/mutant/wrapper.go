@@ -30,6 +30,7 @@ type wrapper struct {
 
 	mu        sync.Mutex
 	pair      *pair
+	unsent    []frame            // what connections that broke left for the next one
 	requests  map[string]message // by requestId, until answered
 	workspace string
 	start     message // the last providerStart
@@ -44,6 +45,12 @@ type dialed struct {
 	err    error
 }
 
+// frame is one of the provider.
+type frame struct {
+	kind int
+	data []byte
+}
+
 // mark is the variable by which the suite knows the processes of a check.
 const mark = "CODEBOLT_CONFORMANCE_CHECK"
 
@@ -54,6 +61,7 @@ type pair struct {
 	toProvider       sync.Mutex
 	toServer         sync.Mutex
 	closed           sync.Once
+	passed           chan struct{} // closed when nothing of the provider is passed on any more
 }
 
 // run runs the provider and returns the exit status.
@@ -175,12 +183,13 @@ func (w *wrapper) accept(out http.ResponseWriter, in *http.Request) {
 		_ = server.Close()
 		return
 	}
-	p := &pair{provider: provider, server: server}
+	p := &pair{provider: provider, server: server, passed: make(chan struct{})}
 	if !w.defect.Vouches {
 		provider.SetPingHandler(passOn(server, websocket.PingMessage))
 		server.SetPongHandler(passOn(provider, websocket.PongMessage))
 	}
 	w.mu.Lock()
+	before := w.pair
 	w.pair = p
 	w.conns++
 	w.mu.Unlock()
@@ -189,7 +198,7 @@ func (w *wrapper) accept(out http.ResponseWriter, in *http.Request) {
 	}
 	w.pumps.Add(2)
 	go func() { defer w.pumps.Done(); w.fromServer(p) }()
-	go func() { defer w.pumps.Done(); w.fromProvider(p) }()
+	go func() { defer w.pumps.Done(); w.fromProvider(p, before) }()
 }
 
 // passOn makes a handler of pings or pongs that leaves them to the other side.
@@ -319,16 +328,30 @@ func (w *wrapper) note(m message) {
 	}
 }
 
-func (w *wrapper) fromProvider(p *pair) {
+// fromProvider passes on what the provider says, beginning with what the
+// connection before did not take.
+func (w *wrapper) fromProvider(p, before *pair) {
+	defer close(p.passed)
+	if before != nil {
+		before.end(before.server, nil) // the provider has left it
+		<-before.passed
+	}
+	w.mu.Lock()
+	unsent := w.unsent
+	w.unsent = nil
+	w.mu.Unlock()
+	for _, f := range unsent {
+		w.pass(p, f)
+	}
 	for {
-		kind, frame, err := p.provider.ReadMessage()
+		kind, data, err := p.provider.ReadMessage()
 		if err != nil {
 			p.end(p.server, err)
 			return
 		}
-		m, ok := parse(frame)
+		m, ok := parse(data)
 		if !ok || kind != websocket.TextMessage {
-			p.say(kind, frame)
+			w.pass(p, frame{kind, data})
 			continue
 		}
 		request := w.answered(m)
@@ -337,8 +360,18 @@ func (w *wrapper) fromProvider(p *pair) {
 			replies = w.defect.Reply(w, request, m)
 		}
 		for _, m := range replies {
-			p.say(kind, m.frame())
+			w.pass(p, frame{kind, m.frame()})
 		}
+	}
+}
+
+// pass passes a frame of the provider on. One that breaks off waits for the next
+// connection: the provider has sent it and will not do so again.
+func (w *wrapper) pass(p *pair, f frame) {
+	if p.send(f.kind, f.data) != nil {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.unsent = append(w.unsent, f)
 	}
 }
 
@@ -363,9 +396,14 @@ func (p *pair) tell(kind int, frame []byte) {
 
 // say sends to the server.
 func (p *pair) say(kind int, frame []byte) {
+	_ = p.send(kind, frame) // a lost connection ends the reading
+}
+
+// send is say that tells whether the frame was written.
+func (p *pair) send(kind int, frame []byte) error {
 	p.toServer.Lock()
 	defer p.toServer.Unlock()
-	_ = p.server.WriteMessage(kind, frame) // a lost connection ends the reading
+	return p.server.WriteMessage(kind, frame)
 }
 
 // say sends a message to the server on the present connection.

@@ -116,7 +116,7 @@ func tell(r *suite.Result) string {
 		}
 	}
 	fmt.Fprintf(&b, "why: %s\n", r.Why)
-	for _, frame := range r.Frames {
+	for _, frame := range r.Around() {
 		fmt.Fprintf(&b, "  %6d ms %s %s\n", frame.At, map[bool]string{true: "<-", false: "->"}[frame.In], frame.Text)
 	}
 	if r.Output != "" {

@@ -199,6 +199,40 @@ func TestAFailureIsToldWithItsFramesAndGivesStatus1(t *testing.T) {
 	}
 }
 
+func TestFramesGovernsWhatAReportHolds(t *testing.T) {
+	t.Parallel()
+	frames := map[string]int{}
+	for _, keep := range []string{"", "few", "failed", "all"} {
+		d := newDesk(t)
+		args := []string{"run", "--only", "FS-001", "--json", "-"}
+		if keep != "" {
+			args = append(args, "--frames", keep)
+		}
+		s := d.run(append(args, "--", local())...)
+		var got struct{ Runs []*suite.Report }
+		if err := json.Unmarshal([]byte(s.stdout), &got); err != nil {
+			t.Fatalf("%v: %+v", err, s)
+		}
+		frames[keep] = len(got.Runs[0].Results[0].Frames)
+	}
+	if frames[""] != 4 || frames["few"] != 4 || frames["failed"] != 0 || frames["all"] <= 4 {
+		t.Errorf("frames of a check that passed: %v", frames)
+	}
+}
+
+func TestAReportNamesTheProgramAsItWasNamed(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	cmd, out, problem := d.command("run", "--only", "FS-001", "--json", "-", "--", "./codebolt-provider-local")
+	cmd.Dir = programs
+	if err := cmd.Run(); err != nil {
+		t.Fatalf("%v\n%s", err, problem)
+	}
+	if !strings.Contains(out.String(), `"program": "./codebolt-provider-local"`) || strings.Contains(out.String(), d.tmp) {
+		t.Errorf("%s", out)
+	}
+}
+
 func TestRunsAreComparedWhenRepeated(t *testing.T) {
 	t.Parallel()
 	s := newDesk(t).run("run", "--only", "FS-001", "--repeat", "2", "--", local())
@@ -247,6 +281,7 @@ func TestWhatIsNoProviderIsSaidInTimeAndEndsWithStatus2(t *testing.T) {
 		"no manifest":   {[]string{"--manifest", t.TempDir(), "--", local()}, "holds neither codeboltprovider.yaml nor"},
 		"wrong config":  {[]string{"--config", unreadable, "--", local()}, "want a file that holds a JSON object"},
 		"wrong profile": {[]string{"--profile", "lax", "--", local()}, "write strict or node-compat"},
+		"wrong frames":  {[]string{"--frames", "some", "--", local()}, "write few, failed or all"},
 		"no such place": {[]string{"--html", filepath.Join(unreadable, "r.html"), "--", local()}, "--html: "},
 	} {
 		t.Run(name, func(t *testing.T) {

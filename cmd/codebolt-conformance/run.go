@@ -31,6 +31,7 @@ type runner struct {
 	repeat, parallel   int
 	timeout            time.Duration
 	profile, failOn    string
+	frames             string
 	quiet              bool
 	files              map[string]*string // by format
 }
@@ -83,6 +84,8 @@ func (a *app) runCommand() *cobra.Command {
 	flags.StringSliceVar(&r.with, "with", nil, "take these capabilities for declared")
 	flags.StringSliceVar(&r.without, "without", nil, "take these capabilities for not declared")
 	flags.StringVar(&r.failOn, "fail-on", "must", "must, or should: a failed check of level SHOULD is a failure too")
+	flags.StringVar(&r.frames, "frames", string(suite.KeepFew),
+		"which frames reports hold: few (those of checks that did not pass, and the last few of the others), failed (only the former), or all")
 	flags.BoolVarP(&r.quiet, "quiet", "q", false, "print only the summary, not what each failure is about")
 	for _, f := range formats {
 		r.files[f.flag] = flags.String(f.flag, "", "write "+f.what+" to this file; - is the standard output")
@@ -90,6 +93,9 @@ func (a *app) runCommand() *cobra.Command {
 	for name, values := range map[string]func() []string{
 		"only": a.patterns, "skip": a.patterns, "with": a.capabilities, "without": a.capabilities,
 		"profile": func() []string { return []string{string(suite.Strict), string(suite.NodeCompat)} },
+		"frames": func() []string {
+			return []string{string(suite.KeepFew), string(suite.KeepFailed), string(suite.KeepAll)}
+		},
 		"fail-on": func() []string { return []string{"must", "should"} },
 	} {
 		// It fails only for a flag that there is not.
@@ -112,6 +118,8 @@ func (r *runner) validate() error {
 		return fmt.Errorf("--profile %s: write strict or node-compat", r.profile)
 	case r.failOn != "must" && r.failOn != "should":
 		return fmt.Errorf("--fail-on %s: write must or should", r.failOn)
+	case !slices.Contains([]suite.Keep{suite.KeepFew, suite.KeepFailed, suite.KeepAll}, suite.Keep(r.frames)):
+		return fmt.Errorf("--frames %s: write few, failed or all", r.frames)
 	case r.repeat < 1:
 		return fmt.Errorf("--repeat %d: write 1 or more", r.repeat)
 	case r.parallel < 0:
@@ -160,6 +168,7 @@ func (r *runner) run(ctx context.Context, argv []string) error {
 			return err
 		}
 		once.DeclaredBy = declaredBy
+		once.Program = document.Command[0] // as it was named, not where this machine has it
 		document.Runs = append(document.Runs, once)
 		if ctx.Err() != nil {
 			document.Interrupted = true
@@ -195,7 +204,7 @@ func (r *runner) once(ctx context.Context, target *suite.Target) (*suite.Report,
 	p := r.progress()
 	defer p.end()
 	return suite.Run(ctx, &fresh, r.checks, suite.Options{
-		Profile: suite.Profile(r.profile), Only: r.only, Skip: r.skip, Timeout: r.timeout, Parallel: r.parallel, Progress: p.event,
+		Profile: suite.Profile(r.profile), Only: r.only, Skip: r.skip, Timeout: r.timeout, Parallel: r.parallel, Keep: suite.Keep(r.frames), Progress: p.event,
 	})
 }
 

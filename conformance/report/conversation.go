@@ -10,8 +10,9 @@ type step struct {
 	Skipped int
 }
 
-// conversation puts a result's frames and failures in their order.
-func conversation(r *suite.Result) []step {
+// conversation puts a result's frames and failures in their order, with the gaps
+// between those frames that are shown.
+func conversation(r *suite.Result, shown []suite.ShownFrame) []step {
 	var steps []step
 	failures := r.Failures // in the order in which they were noted
 	noted := func(before int) {
@@ -20,15 +21,19 @@ func conversation(r *suite.Result) []step {
 			failures = failures[1:]
 		}
 	}
-	last := 0
-	for i := range r.Frames {
-		f := &r.Frames[i]
+	last, after := 0, r.FramesLeftOut+len(r.Frames)-len(shown)
+	for i := range shown {
+		f := &shown[i]
 		noted(f.Number)
-		if last > 0 && f.Number > last+1 {
+		if f.Number > last+1 {
+			after -= f.Number - last - 1
 			steps = append(steps, step{Skipped: f.Number - last - 1})
 		}
 		steps = append(steps, step{Frame: f})
 		last = f.Number
+	}
+	if after > 0 {
+		steps = append(steps, step{Skipped: after})
 	}
 	for i := range failures {
 		steps = append(steps, step{Failure: &failures[i]})

@@ -121,6 +121,37 @@ func (d *Document) Conclusion() string {
 	return fmt.Sprintf("conforms: %s passed", count(n.Passed, "check"))
 }
 
+// leftOut is how many frames of the results crossed and are not among them.
+func leftOut(run *suite.Report) int {
+	n := 0
+	for i := range run.Results {
+		n += run.Results[i].FramesLeftOut
+	}
+	return n
+}
+
+// kept says what part of the conversations the document holds; "" when that is
+// all of it.
+func (d *Document) kept() string {
+	shown, out := 0, 0
+	for _, v := range d.verdicts() {
+		shown += len(v.Frames)
+		out += v.FramesLeftOut
+	}
+	if out == 0 {
+		return ""
+	}
+	which := map[suite.Keep]string{
+		suite.KeepFew:    "those of checks that did not pass, and the last few of each that did, shortened",
+		suite.KeepFailed: "those of checks that did not pass",
+	}[d.Runs[0].Keep]
+	text := fmt.Sprintf("%d of the %d frames that crossed are in this report", shown, shown+out)
+	if which == "" {
+		return text + "."
+	}
+	return text + ": " + which + ". With --frames all it holds every one."
+}
+
 func count(n int, what string) string {
 	if n == 1 {
 		return "1 " + what

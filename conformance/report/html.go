@@ -22,13 +22,9 @@ var pageStyle template.CSS
 var pageScript template.JS
 
 var page = template.Must(template.New("page").Funcs(template.FuncMap{
-	"span": span, "visible": Visible, "pretty": pretty, "kind": kind, "count": count, "conversation": conversation,
-	"preview": func(text string) string { return cut(text, shownLine) },
-	"join":    func(argv []string) string { return strings.Join(argv, " ") }, "trim": strings.TrimSpace,
+	"span": span, "visible": Visible, "pretty": pretty, "count": count, "conversation": conversation, "plain": plain,
+	"join": func(argv []string) string { return strings.Join(argv, " ") }, "trim": strings.TrimSpace,
 }).Parse(pageText))
-
-// shownLine is how many bytes of a frame stand beside its type: a line's worth.
-const shownLine = 200
 
 // WriteHTML writes the document as one page that needs nothing else: no other
 // file, no network, no script to be read.
@@ -47,7 +43,7 @@ func WriteHTML(w io.Writer, d *Document) error {
 	return page.Execute(w, map[string]any{
 		"Style": pageStyle, "Script": pageScript,
 		"Document": d, "Run": run, "Name": d.name(), "Took": all.Duration, "Totals": d.Totals(), "Tone": d.tone(),
-		"Conclusion": d.Conclusion(), "Groups": d.htmlGroups(), "Differences": d.Differences(), "Missing": missing,
+		"Conclusion": d.Conclusion(), "Groups": d.htmlGroups(), "Differences": d.Differences(), "Missing": missing, "Kept": d.kept(),
 	})
 }
 
@@ -105,23 +101,10 @@ func pretty(text string) string {
 	return Visible(b.String())
 }
 
-// kind is what a frame is about: its type, or what stands in its place.
-func kind(text string) string {
-	var head struct {
-		Type   string `json:"type"`
-		Action string `json:"action"`
-	}
-	switch err := json.Unmarshal([]byte(text), &head); {
-	case err == nil && head.Action != "":
-		return head.Type + " " + head.Action
-	case err == nil && head.Type != "":
-		return head.Type
-	}
-	// A frame that was cut short may still begin with its type.
-	if _, rest, found := strings.Cut(text, `"type":"`); found {
-		if name, _, ended := strings.Cut(rest, `"`); ended && len(name) < 60 {
-			return name
-		}
-	}
-	return "frame"
+// plain is a text to stand between two tags, with no more escapes than that
+// needs: frames are full of quotation marks.
+func plain(text string) template.HTML {
+	return template.HTML(between.Replace(Visible(text))) //nolint:gosec // escaped above
 }
+
+var between = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;")

@@ -12,12 +12,14 @@ import (
 const format = 1
 
 // WriteJSON writes the document as one JSON object. Its member runs holds each
-// run as package suite has it, with its totals; equal tells whether all runs had
+// run as package suite has it, with its totals and how many frames its results are
+// without; equal tells whether all runs had
 // the same outcomes, and differences which checks had not.
 func WriteJSON(w io.Writer, d *Document) error {
 	type run struct {
 		*suite.Report
-		Totals suite.Totals `json:"totals"`
+		Totals        suite.Totals `json:"totals"`
+		FramesLeftOut int          `json:"framesLeftOut,omitzero"`
 	}
 	document := struct {
 		Format      int          `json:"format"`
@@ -35,10 +37,10 @@ func WriteJSON(w io.Writer, d *Document) error {
 	}
 	document.Equal = len(document.Differences) == 0
 	for _, r := range d.Runs {
-		document.Runs = append(document.Runs, run{r, r.Totals()})
+		document.Runs = append(document.Runs, run{r, r.Totals(), leftOut(r)})
 	}
 	encoder := json.NewEncoder(w)
 	encoder.SetEscapeHTML(false)
-	encoder.SetIndent("", "  ")
+	encoder.SetIndent("", " ")
 	return encoder.Encode(document)
 }

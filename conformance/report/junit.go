@@ -54,7 +54,8 @@ type junitSkip struct {
 
 // WriteJUnit writes the document as JUnit XML: a testsuite for each group of each
 // run, a testcase for each check. A failure's type is the level of the check; an
-// error is one of the suite.
+// error is one of the suite. What a check did is told where it did not pass, and
+// of every check only in a run that kept all.
 func WriteJUnit(w io.Writer, d *Document) error {
 	all := junitSuites{Name: Visible("conformance of " + d.name())}
 	var took time.Duration
@@ -72,7 +73,7 @@ func WriteJUnit(w io.Writer, d *Document) error {
 			var spent time.Duration
 			for _, v := range g.Verdicts {
 				spent += v.Duration
-				s.Cases = append(s.Cases, testcase(v.Result))
+				s.Cases = append(s.Cases, testcase(v.Result, run.Keep))
 			}
 			s.Time = seconds(spent)
 			all.Tests += s.Tests
@@ -95,7 +96,7 @@ func WriteJUnit(w io.Writer, d *Document) error {
 	return err
 }
 
-func testcase(r *suite.Result) junitCase {
+func testcase(r *suite.Result, keep suite.Keep) junitCase {
 	c := junitCase{Name: Visible(r.ID + " " + r.Title), Class: "conformance." + r.Group, Time: seconds(r.Duration)}
 	switch r.Outcome {
 	case suite.Failed:
@@ -106,7 +107,7 @@ func testcase(r *suite.Result) junitCase {
 		c.Skipped = &junitSkip{Message: Visible(r.Reason)}
 	case suite.Passed:
 	}
-	if r.Outcome != suite.Skipped {
+	if r.Outcome == suite.Failed || r.Outcome == suite.Errored || r.Outcome == suite.Passed && keep == suite.KeepAll {
 		c.Output = Visible(strings.Join(r.Story, "\n"))
 	}
 	return c

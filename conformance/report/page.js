@@ -31,6 +31,36 @@
     check.querySelector("summary").focus({ preventScroll: true });
   }
 
+  // indent puts a JSON text on lines, also one that was cut short, and changes
+  // nothing in it.
+  function indent(text) {
+    var deep = 0;
+    function line() { return "\n" + "  ".repeat(Math.max(deep, 0)); }
+    var end = (/… \(\d+ bytes left out\)$/.exec(text) || [""])[0];
+    return text.slice(0, text.length - end.length).replace(/"(?:[^"\\]|\\.)*"?|[{[]\s*[}\]]|[{}[\],:]|\s+/g, function (part) {
+      switch (part) {
+      case "{": case "[": deep++; return part + line();
+      case "}": case "]": deep--; return line() + part;
+      case ",": return part + line();
+      case ":": return ": ";
+      }
+      return /^\s/.test(part) ? "" : part;
+    }) + end;
+  }
+
+  // A frame stands in the page once; unfolded it is shown on lines of its own.
+  document.addEventListener("toggle", function (event) {
+    var frame = event.target;
+    if (!frame.open || !frame.closest(".talk") || frame.classList.contains("pretty")) return;
+    var text = frame.querySelector("code").textContent;
+    var pre = document.createElement("pre");
+    var about = document.createElement("p");
+    pre.textContent = /^\s*[{[]/.test(text) ? indent(text) : text;
+    about.textContent = frame.title;
+    frame.append(pre, about);
+    frame.classList.add("pretty");
+  }, true);
+
   form.addEventListener("input", filter);
   form.addEventListener("submit", function (event) { event.preventDefault(); });
   form.addEventListener("click", function (event) {

@@ -233,6 +233,77 @@ func TestAFailureStandsInTheConversationWhereItHappened(t *testing.T) {
 	}
 }
 
+func TestAReportSaysHowManyFramesItIsWithout(t *testing.T) {
+	t.Parallel()
+	few := results()[:2]
+	few[0].FramesLeftOut, few[1].FramesLeftOut = 40, 8 // six before its last frame, two after
+	d := document(few)
+	d.Runs[0].Keep = suite.KeepFew
+	page := written(t, report.WriteHTML, d)
+	for _, want := range []string{
+		"4 of the 52 frames that crossed are in this report: those of checks that did not pass, and the last few", "With --frames all",
+		"1 frame, 40 more not shown", "<li class=\"gap\">40 frames not shown</li>", "<li class=\"gap\">6 frames not shown</li>", "<li class=\"gap\">2 frames not shown</li>",
+	} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the page does not say %q", want)
+		}
+	}
+	var got struct{ Runs []struct{ FramesLeftOut int } }
+	if err := json.Unmarshal([]byte(written(t, report.WriteJSON, d)), &got); err != nil || got.Runs[0].FramesLeftOut != 48 {
+		t.Errorf("%v: %+v", err, got)
+	}
+	whole := written(t, report.WriteHTML, document(results()[:1]))
+	if strings.Contains(whole, "that crossed") || strings.Contains(whole, "more not shown") {
+		t.Error("a page that has all frames says that it has not")
+	}
+}
+
+func TestAFrameStandsInThePageOnceAndWithFewEscapes(t *testing.T) {
+	t.Parallel()
+	page := written(t, report.WriteHTML, document(results()[:1]))
+	if n := strings.Count(page, `<code>{"type":"providerStart"}</code>`); n != 1 {
+		t.Errorf("it stands there %d times", n)
+	}
+	if n := strings.Count(page, "providerStart"); n != 1 {
+		t.Errorf("its type is written %d times", n)
+	}
+}
+
+func TestATextShowsOnlyTheFramesAroundAFailure(t *testing.T) {
+	t.Parallel()
+	failed := results()[1]
+	failed.Failures = []suite.Failure{{Message: "it is wrong", Frame: 60}}
+	failed.Frames = nil
+	for n := 1; n <= 100; n++ {
+		failed.Frames = append(failed.Frames, suite.ShownFrame{Number: n, At: int64(n), Text: "{}", Bytes: 2})
+	}
+	var b bytes.Buffer
+	if err := report.WriteResult(&b, &failed); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"… 48 frames not shown\n", " 49 ms  ->", " 63 ms  ->", "… 37 frames not shown\n"} {
+		if !strings.Contains(b.String(), want) {
+			t.Errorf("it does not say %q:\n%s", want, b.String())
+		}
+	}
+	if n := strings.Count(b.String(), " ms  ->"); n != 15 {
+		t.Errorf("%d frames are shown", n)
+	}
+}
+
+func TestJUnitTellsWhatACheckDidWhereItDidNotPassOrAllWasKept(t *testing.T) {
+	t.Parallel()
+	d := document()
+	d.Runs[0].Keep = suite.KeepFew
+	if text := written(t, report.WriteJUnit, d); strings.Contains(text, "start lc-001-1") || strings.Count(text, "<system-out>") != 1 {
+		t.Errorf("few:\n%s", text)
+	}
+	d.Runs[0].Keep = suite.KeepAll
+	if text := written(t, report.WriteJUnit, d); !strings.Contains(text, "<system-out>start lc-001-1</system-out>") {
+		t.Errorf("all:\n%s", text)
+	}
+}
+
 func TestSeveralRunsAreSummedUpByTheWorstOfEach(t *testing.T) {
 	t.Parallel()
 	good := results()[:1]

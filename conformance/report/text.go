@@ -33,10 +33,11 @@ func explain(r *suite.Result) string {
 	if r.Outcome == suite.Failed {
 		fmt.Fprintf(&b, "%s, because: %s\n", r.Level, r.Why)
 	}
-	if len(r.Frames) > 0 {
+	shown := r.Around()
+	if len(shown) > 0 {
 		fmt.Fprintln(&b, "frames (-> to the provider, <- from it):")
 	}
-	for _, step := range conversation(r) {
+	for _, step := range conversation(r, shown) {
 		switch {
 		case step.Frame != nil:
 			arrow := "->"
@@ -46,7 +47,7 @@ func explain(r *suite.Result) string {
 			fmt.Fprintf(&b, "  %7s  %s %s\n", fmt.Sprintf("%d ms", step.Frame.At), arrow, cut(step.Frame.Text, shownText))
 		case step.Skipped > 0:
 			fmt.Fprintf(&b, "           … %s not shown\n", count(step.Skipped, "frame"))
-		case len(r.Frames) > 0:
+		case len(shown) > 0:
 			fmt.Fprintf(&b, "           ## here: %s\n", cut(step.Failure.Message, 100))
 		}
 	}

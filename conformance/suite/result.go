@@ -29,7 +29,8 @@ type ShownFrame struct {
 	Number     int    `json:"number"`
 	At         int64  `json:"at"` // milliseconds since the check began
 	Connection int    `json:"connection"`
-	In         bool   `json:"in"` // from the provider
+	In         bool   `json:"in"`            // from the provider
+	Type       string `json:"type,omitzero"` // as it says itself, with its action
 	Text       string `json:"text"`
 	Bytes      int    `json:"bytes"` // of the whole frame
 }
@@ -50,9 +51,9 @@ type Result struct {
 	Duration time.Duration `json:"durationNs"`
 	// Story is what the check did, a line a step.
 	Story []string `json:"story,omitzero"`
-	// Frames are those around each failure, or the first and last of a check that
-	// passed.
-	Frames []ShownFrame `json:"frames,omitzero"`
+	// Frames are those that were kept, and FramesLeftOut is how many more crossed.
+	Frames        []ShownFrame `json:"frames,omitzero"`
+	FramesLeftOut int          `json:"framesLeftOut,omitzero"`
 	// Output is the end of what the provider printed, when the check did not pass.
 	Output string `json:"output,omitzero"`
 }
@@ -64,6 +65,8 @@ type Report struct {
 	Version      string       `json:"version,omitzero"`
 	Profile      Profile      `json:"profile"`
 	Capabilities []Capability `json:"capabilities"`
+	// Keep says which frames the results hold.
+	Keep Keep `json:"keep,omitzero"`
 	// DeclaredBy says where the capabilities come from.
 	DeclaredBy string        `json:"declaredBy,omitzero"`
 	Started    time.Time     `json:"started"`

@@ -1,7 +1,6 @@
 package suite
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -30,6 +29,8 @@ type Options struct {
 	// Parallel is how many checks run at the same time; default four for each
 	// processor, because most of them wait.
 	Parallel int
+	// Keep says which frames are kept for reports; default KeepFew.
+	Keep Keep
 	// Progress hears of every check that begins, with a Result without an
 	// outcome, and of every one that ends. It is called by one goroutine at a
 	// time.
@@ -69,6 +70,7 @@ func Run(ctx context.Context, target *Target, checks []Check, options Options) (
 	options.Profile = cmp.Or(options.Profile, Strict)
 	options.Timeout = cmp.Or(options.Timeout, time.Minute)
 	options.Parallel = cmp.Or(options.Parallel, 4*runtime.NumCPU())
+	options.Keep = cmp.Or(options.Keep, KeepFew)
 	selected, err := selectChecks(checks, options)
 	if err != nil {
 		return nil, err
@@ -84,7 +86,7 @@ func Run(ctx context.Context, target *Target, checks []Check, options Options) (
 	given := *target
 	target = &given
 	r := &runner{ctx: ctx, target: target, options: options, dir: dir, canaries: newCanaries(), total: len(selected)}
-	report = &Report{Program: target.Program, Profile: options.Profile, Started: time.Now(), DeclaredBy: "the caller"}
+	report = &Report{Program: target.Program, Profile: options.Profile, Keep: options.Keep, Started: time.Now(), DeclaredBy: "the caller"}
 	if m := target.Manifest; m != nil {
 		report.Name, report.Version = cmp.Or(m.UniqueID, m.Name), m.Version
 	}
@@ -271,13 +273,6 @@ func (r *runner) one(c Check, number string) Result {
 	return result
 }
 
-// Numbers of frames that a report shows.
-const (
-	shownBefore = 12 // a failure
-	shownAfter  = 3
-	shownEnds   = 6 // at either end of a check that passed
-)
-
 // verdict is the check's result, but for its duration.
 func (t *T) verdict() Result {
 	t.mu.Lock()
@@ -294,24 +289,20 @@ func (t *T) verdict() Result {
 	case t.outcome == "":
 		result.Outcome = Passed
 	}
-	hide := t.run.redactor()
-	frames, _ := t.log.since(0)
-	for i := range frames {
-		if t.shows(&frames[i], result.Failures) {
-			result.Frames = append(result.Frames, t.shown(&frames[i], hide))
-		}
-	}
+	screen := t.run.screen()
 	if result.Outcome != Passed {
-		result.Output = hide.String(string(t.out.bytes()))
+		result.Output = screen.text(string(t.out.bytes()))
 	}
 	for i := range result.Failures {
 		f := &result.Failures[i]
-		f.Message, f.Expected, f.Got = hide.String(f.Message), hide.String(f.Expected), hide.String(f.Got)
+		f.Message, f.Expected, f.Got = screen.text(f.Message), screen.text(f.Expected), screen.text(f.Got)
 	}
 	for i := range result.Story {
-		result.Story[i] = hide.String(result.Story[i])
+		result.Story[i] = screen.text(result.Story[i])
 	}
-	result.Reason = hide.String(result.Reason)
+	result.Reason = screen.text(result.Reason)
+	frames, _ := t.log.since(0)
+	t.keep(&result, frames, screen)
 	return result
 }
 
@@ -329,20 +320,4 @@ func (r *runner) redactor() *redact.Redactor {
 	}
 	hide.AddSecrets(r.target.Config)
 	return hide
-}
-
-func (t *T) shows(f *Frame, failures []Failure) bool {
-	if len(failures) == 0 {
-		return f.Number <= shownEnds || f.Number >= t.log.next()-shownEnds
-	}
-	return slices.ContainsFunc(failures, func(failure Failure) bool {
-		return f.Number > failure.Frame-shownBefore && f.Number <= failure.Frame+shownAfter
-	})
-}
-
-func (t *T) shown(f *Frame, hide *redact.Redactor) ShownFrame {
-	return ShownFrame{
-		Number: f.Number, At: f.Time.Sub(t.begun).Milliseconds(), Connection: f.Connection, In: f.In,
-		Text: shorten(string(hide.JSON(bytes.Clone(f.Data))), shownBytes), Bytes: len(f.Data),
-	}
 }

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -168,23 +170,36 @@ func clip(text string, limit int) string {
 	return fmt.Sprintf("%s… (%d bytes left out)", text[:limit], len(text)-limit)
 }
 
-// screen takes out of a report what is not for everyone: secrets, and the name of
-// the run's temporary folder, which tells of the machine and differs in each run.
+// screen takes out of a report what is not for everyone: secrets, and where things
+// are on this machine. The names of its folders tell of its people, and that of
+// the run's temporary folder differs in each run.
 type screen struct {
-	hide *redact.Redactor
-	dir  *strings.Replacer
+	hide   *redact.Redactor
+	places *strings.Replacer
 }
-
-// runFolder stands for the run's temporary folder in a report.
-const runFolder = "$RUN"
 
 func (r *runner) screen() *screen {
-	quoted := raw(r.dir)
-	return &screen{r.redactor(), strings.NewReplacer(r.dir, runFolder, quoted[1:len(quoted)-1], runFolder)}
+	places := place(r.dir, "$RUN")
+	// A short path, such as that of a root user, may be a part of any other.
+	if cwd, err := os.Getwd(); err == nil && strings.Count(cwd, separator) > 1 {
+		places = append(places, place(cwd+separator, "$PWD"+separator)...)
+	}
+	if home, err := os.UserHomeDir(); err == nil && strings.Count(home, separator) > 1 {
+		places = append(places, place(home+separator, "$HOME"+separator)...)
+	}
+	return &screen{r.redactor(), strings.NewReplacer(places...)}
 }
 
-func (s *screen) text(text string) string { return s.dir.Replace(s.hide.String(text)) }
+const separator = string(filepath.Separator)
+
+// place has a path replaced where it stands as it is, and where it stands in JSON.
+func place(path, name string) []string {
+	inJSON := func(text string) string { quoted := raw(text); return quoted[1 : len(quoted)-1] }
+	return []string{path, name, inJSON(path), inJSON(name)}
+}
+
+func (s *screen) text(text string) string { return s.places.Replace(s.hide.String(text)) }
 
 func (s *screen) json(data []byte) string {
-	return s.dir.Replace(string(s.hide.JSON(bytes.Clone(data))))
+	return s.places.Replace(string(s.hide.JSON(bytes.Clone(data))))
 }

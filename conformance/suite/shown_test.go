@@ -3,6 +3,7 @@ package suite_test
 import (
 	"encoding/json"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -112,9 +113,15 @@ func TestOfVeryManyFramesThoseBesideAFailureAreKept(t *testing.T) {
 	}
 }
 
-func TestAReportDoesNotNameTheTemporaryFolder(t *testing.T) {
+func TestAReportDoesNotNameTheFoldersOfTheMachine(t *testing.T) {
+	cwd, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("HOME", "/home/someone")
 	report := run(t, target(t, ""), suite.Options{}, check("FS-001", func(t *suite.T) {
 		e := t.Open(suite.Spec{})
+		t.Logf("%s and /home/someone/file, but not /home/someone2/file", filepath.Join(cwd, "file"))
 		t.Logf("it is in %s", e.Workspace())
 		t.Equal("the workspace", e.Workspace(), "elsewhere")
 		t.Errorf("%s is wrong", e.Path("file"))
@@ -128,6 +135,9 @@ func TestAReportDoesNotNameTheTemporaryFolder(t *testing.T) {
 	}
 	r := report.Results[0]
 	if got, want := r.Failures[1].Message, "$RUN/1/project1/file is wrong"; got != want {
+		t.Errorf("%q, not %q", got, want)
+	}
+	if got, want := r.Story[1], "$PWD/file and $HOME/file, but not /home/someone2/file"; got != want {
 		t.Errorf("%q, not %q", got, want)
 	}
 	if last := r.Frames[len(r.Frames)-1].Text; !strings.Contains(last, `"workspacePath":"$RUN/1/project1"`) {

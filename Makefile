@@ -13,7 +13,7 @@ GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 GOFUMPT  := mvdan.cc/gofumpt@v0.12.0
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test test-short mutants conformance docs check lint vet cross standalone bench clean
+.PHONY: help build demo test test-short mutants conformance example docs check lint vet cross standalone bench clean
 
 help: ## show the targets
 	@awk 'BEGIN{FS=":.*## "} /^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,14 @@ conformance: build ## judge both providers by every check; reports go to bin/con
 	@status=0; for p in $(PROVIDERS); do echo "== $$p"; \
 	  bin/codebolt-conformance$(EXE) run --manifest manifests/$$p --json bin/conformance/$$p.json --junit bin/conformance/$$p.xml \
 	    --html bin/conformance/$$p.html -- bin/codebolt-provider-$$p$(EXE) || status=$$?; done; exit $$status
+
+example: build ## write the example reports of docs/conformance.md anew, and with chromium their picture
+	bin/codebolt-conformance$(EXE) run --manifest manifests/gitworktree --json docs/examples/conformance.json --junit docs/examples/conformance.xml \
+	  --html docs/examples/conformance.html -- bin/codebolt-provider-gitworktree$(EXE)
+	@if command -v chromium >/dev/null; then dir=$$(mktemp -d); sandbox=; [ "$$(id -u)" != 0 ] || sandbox=--no-sandbox; \
+	  chromium --headless $$sandbox --hide-scrollbars --user-data-dir="$$dir" --window-size=1200,1450 \
+	    --screenshot="$$PWD/docs/examples/conformance.png" "file://$$PWD/docs/examples/conformance.html" 2>/dev/null; rm -rf "$$dir"; \
+	else echo "the picture stays as it was: there is no chromium"; fi
 
 docs: ## write the pages that are made from the code
 	$(GO) run ./cmd/codebolt-conformance list --markdown > docs/conformance-checks.md.new

@@ -48,11 +48,12 @@ func (a *Acceptor) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		ReadBufferSize: bufferSize, WriteBufferSize: bufferSize, WriteBufferPool: &writeBuffers,
 		Subprotocols: []string{Subprotocol},
 	}
-	ws, err := up.Upgrade(w, r, nil)
+	h := &hijacker{ResponseWriter: w}
+	ws, err := up.Upgrade(h, r, nil)
 	if err != nil {
 		return // the upgrader has answered
 	}
-	c := newConn(ws, nil, o)
+	c := newConn(ws, h.batch, o)
 	var theirs hello
 	if c.session {
 		if theirs, err = c.readHello(); err != nil {

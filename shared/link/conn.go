@@ -1,7 +1,6 @@
 package link
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
@@ -10,6 +9,7 @@ import (
 	"net"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gorilla/websocket"
@@ -26,6 +26,10 @@ const (
 	compressAbove = 1 << 10
 	// chunk is how much is written under one deadline.
 	chunk = 256 << 10
+	// atOnce is the largest message that Send writes itself.
+	atOnce = 16 << 10
+	// enough gathered bytes do not wait for more.
+	enough = 16 << 10
 	// headerRoom is the most that a session puts before a message.
 	headerRoom = 48
 )
@@ -36,13 +40,25 @@ var writeBuffers sync.Pool
 // conn is one connection of a link.
 type conn struct {
 	ws      *websocket.Conn
-	batch   *batchConn // nil where the byte stream is not ours
+	batch   *batchConn
 	session bool       // Subprotocol was agreed on
 	opt     Options
 	pong    chan string   // pings to be answered by the writer
 	ack     chan struct{} // messages were received that nothing has acknowledged
 	hasten  chan struct{} // so many that it should not wait
 	spoke   bool          // a message came; of the reader alone until serve is done
+	heard   time.Time     // when the peer last showed life, as far as noted; of the reader alone
+
+	// turn is held by whoever writes messages: the writer, or a Send that finds
+	// nobody writing.
+	turn sync.Mutex
+	open bool // messages may be written; guarded by turn
+	// corked means that the reader has a message in hand and looks after what is
+	// gathered before it reads on; only with Options.Gather.
+	corked   atomic.Bool
+	gathered int  // bytes in the batch after the last message; guarded by turn
+	stalled  bool // the peer took only a part of it: the writer waits for the rest; guarded by turn
+
 	// begin exchanges what comes before the first message; nil when there is
 	// nothing to exchange.
 	begin func() error
@@ -66,8 +82,16 @@ func newConn(ws *websocket.Conn, batch *batchConn, o Options) *conn {
 	return c
 }
 
-// alive notes that the peer has shown life.
-func (c *conn) alive() error { return c.ws.SetReadDeadline(time.Now().Add(c.opt.Silence)) }
+// alive notes that the peer has shown life, as exactly as a limit on silence
+// needs it.
+func (c *conn) alive() error {
+	now := time.Now()
+	if now.Sub(c.heard) < c.opt.Silence/64 {
+		return nil
+	}
+	c.heard = now
+	return c.ws.SetReadDeadline(now.Add(c.opt.Silence))
+}
 
 // read reads one message.
 func (c *conn) read() (Message, error) {
@@ -148,6 +172,28 @@ func (c *conn) write(header []byte, m Message) error {
 	return w.Close()
 }
 
+// writeData writes message seq of the outbox.
+func (c *conn) writeData(seq, ack uint64, m Message) error {
+	var header [headerRoom]byte
+	head := header[:0]
+	if c.session {
+		head = dataHeader(head, seq, ack)
+	}
+	if err := c.write(head, m); err != nil {
+		return err
+	}
+	c.gathered = c.batch.endMessage()
+	return nil
+}
+
+// acknowledge writes that everything up to seq has arrived.
+func (c *conn) acknowledge(seq uint64) error {
+	c.turn.Lock()
+	defer c.turn.Unlock()
+	var header [headerRoom]byte
+	return c.write(ackHeader(header[:0], seq), Message{})
+}
+
 func (c *conn) deadline() error { return c.ws.SetWriteDeadline(time.Now().Add(c.opt.WriteTimeout)) }
 
 func (c *conn) control(kind int, data []byte) error {
@@ -161,8 +207,8 @@ func (c *conn) goodbye(code int, why string) {
 }
 
 func (c *conn) flush() error {
-	if c.batch == nil {
-		return nil
+	if err := c.batch.SetWriteDeadline(time.Now().Add(c.opt.WriteTimeout)); err != nil {
+		return err
 	}
 	return c.batch.Flush()
 }
@@ -195,6 +241,7 @@ func (c *conn) sendHello(h hello) error {
 
 // readFirst reads a message of the opening, within the handshake's time.
 func (c *conn) readFirst(kind byte) (Message, error) {
+	c.heard = time.Time{} // what limits the opening does not limit what follows
 	if err := c.ws.SetReadDeadline(time.Now().Add(c.opt.Handshake)); err != nil {
 		return Message{}, err
 	}
@@ -276,54 +323,6 @@ func parseFrame(data []byte) (seq, ack uint64, body []byte, err error) {
 		return 0, 0, nil, bad
 	}
 	return seq, ack, rest, nil
-}
-
-// batchConn gathers small writes, so that a run of messages costs one system
-// call. Whoever writes calls Flush when nothing more follows at once.
-type batchConn struct {
-	net.Conn
-	mu  sync.Mutex
-	buf *bufio.Writer // nil while every write goes straight through
-}
-
-var batches = sync.Pool{New: func() any { return bufio.NewWriterSize(nil, 64<<10) }}
-
-// start begins to gather.
-func (b *batchConn) start() {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.buf = batches.Get().(*bufio.Writer)
-	b.buf.Reset(b.Conn)
-}
-
-// end gives the buffer back.
-func (b *batchConn) end() {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.buf != nil {
-		b.buf.Reset(nil)
-		batches.Put(b.buf)
-		b.buf = nil
-	}
-}
-
-func (b *batchConn) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.buf == nil {
-		return b.Conn.Write(p)
-	}
-	return b.buf.Write(p)
-}
-
-// Flush writes what was gathered.
-func (b *batchConn) Flush() error {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.buf == nil || b.buf.Buffered() == 0 {
-		return nil
-	}
-	return b.buf.Flush()
 }
 
 // describe makes a sentence of why a connection ended.

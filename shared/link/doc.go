@@ -2,8 +2,9 @@
 // connections. It is used on both sides: [Dial] for the side that calls,
 // [Acceptor] for the side that is called.
 //
-// A [Link] has one goroutine that reads and one that writes each connection. It
-// pings, notices silence, reconnects with growing, jittered pauses, and holds
+// A [Link] has one goroutine that reads and one that writes each connection; a
+// small message that finds nobody writing is written by its sender, without
+// waiting for the peer. It pings, notices silence, reconnects with growing, jittered pauses, and holds
 // what is to be sent in a bounded outbox, from which a message is taken only
 // after it was written. When the outbox is full, Send says so with
 // [ErrOverflow]; nothing is dropped in silence.

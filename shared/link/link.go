@@ -40,8 +40,7 @@ type Link struct {
 	session  string
 	received atomic.Uint64
 
-	mu      sync.Mutex
-	current *conn
+	current atomic.Pointer[conn] // the connection that is being served
 }
 
 func newLink(ctx context.Context, h Handler, o Options) *Link {
@@ -67,7 +66,13 @@ func (l *Link) Send(data []byte) error {
 	if int64(len(data)) > l.opt.MaxMessage {
 		return wire.Errorf(wire.TooLarge, "link: a message of %d bytes; at most %d are sent", len(data), l.opt.MaxMessage)
 	}
-	return l.out.put(Message{Data: data})
+	if err := l.out.put(Message{Data: data}); err != nil {
+		return err
+	}
+	if !l.writeNow() {
+		signal(l.out.wake)
+	}
+	return nil
 }
 
 // SendWait is Send, but waits for room in the outbox until ctx ends.
@@ -253,7 +258,7 @@ func (l *Link) connect(d Dialer) (*conn, error) {
 			if err != nil {
 				return nil, err
 			}
-			batch = &batchConn{Conn: raw}
+			batch = newBatchConn(raw)
 			return batch, nil
 		},
 		HandshakeTimeout: l.opt.Handshake, EnableCompression: l.opt.Compress,

@@ -39,6 +39,7 @@ func (e *RefusedError) Error() string {
 type Message struct {
 	Data   []byte
 	Binary bool
+	from   *delivery // nil for one that was not received
 }
 
 // Up describes a connection that has been made.
@@ -57,11 +58,11 @@ type Loss struct {
 	Cause       error
 }
 
-// Handler receives what happens on a link. All its functions are called from
-// one goroutine, one at a time and in order; while one runs, nothing more of the
-// peer is read, its acknowledgements neither: one that waits for room in the
-// outbox of its own link waits for ever. Nil functions are left out. They must
-// not call Close.
+// Handler receives what happens on a link. Its functions are called one at a
+// time and in order; while one runs, nothing more of the peer is read, its
+// acknowledgements neither: one that waits for room in the outbox of its own
+// link waits for ever. [Message.Release] lifts that for one message. Nil
+// functions are left out. They must not call Close.
 type Handler struct {
 	Up      func(Up)
 	Message func(Message)
@@ -103,6 +104,11 @@ type Options struct {
 	// SessionTTL is how long an Acceptor keeps a session without a connection;
 	// default 10 min.
 	SessionTTL time.Duration
+	// Gather lets small messages that are sent while a message is handled wait
+	// until all that the peer has sent so far is handled, or [Message.Flush] or
+	// [Message.Release] is called: answers to many requests then leave together.
+	// It is for handlers that do not wait for anything before they call either.
+	Gather bool
 	// Compress offers permessage-deflate when dialing. An Acceptor takes it
 	// whenever the peer offers it.
 	Compress bool

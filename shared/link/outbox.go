@@ -17,22 +17,23 @@ type outbox struct {
 	mu      sync.Mutex
 	queue   []Message
 	first   uint64 // sequence number of queue[0]; numbers begin at 1
-	written int    // how many of queue the present connection was given
+	written int    // how many of queue the present connection has taken
 	high    int    // how many of queue any connection of the session was given
 	lent    int    // high, with the message that is just being written
 	bytes   int64
 	closed  bool
-	changed chan struct{} // closed and replaced when something leaves, or at the end
+	changed chan struct{} // closed when something leaves, or at the end; nil while nobody waits
 }
 
 func newOutbox(o Options) *outbox {
 	return &outbox{
 		maxMessages: o.OutboxMessages, maxBytes: o.OutboxBytes, first: 1,
-		wake: make(chan struct{}, 1), changed: make(chan struct{}),
+		wake: make(chan struct{}, 1),
 	}
 }
 
-// put takes a message, or says why not.
+// put takes a message, or says why not. The caller sees to it that it is
+// written, or wakes the writer.
 func (b *outbox) put(m Message) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -44,7 +45,6 @@ func (b *outbox) put(m Message) error {
 	}
 	b.queue = append(b.queue, m)
 	b.bytes += int64(len(m.Data))
-	signal(b.wake)
 	return nil
 }
 
@@ -52,7 +52,18 @@ func (b *outbox) put(m Message) error {
 func (b *outbox) change() <-chan struct{} {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if b.changed == nil {
+		b.changed = make(chan struct{})
+	}
 	return b.changed
+}
+
+// tell ends the waiting for a change.
+func (b *outbox) tell() {
+	if b.changed != nil {
+		close(b.changed)
+		b.changed = nil
+	}
 }
 
 // next gives the next message to write on the present connection. From then on
@@ -68,9 +79,8 @@ func (b *outbox) next() (m Message, seq uint64, ok bool) {
 	return b.queue[b.written], b.first + uint64(b.written), true
 }
 
-// wrote notes that message seq, given by next, was written. Without a session it
-// leaves the outbox.
-func (b *outbox) wrote(seq uint64, session bool) {
+// gave notes that message seq, given by next, is with the connection.
+func (b *outbox) gave(seq uint64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if seq < b.first {
@@ -78,9 +88,13 @@ func (b *outbox) wrote(seq uint64, session bool) {
 	}
 	b.written++
 	b.high = max(b.high, b.written)
-	if !session {
-		b.drop(b.written)
-	}
+}
+
+// wrote drops the first n messages, which were written, and nobody acknowledges.
+func (b *outbox) wrote(n int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.drop(n)
 }
 
 // acknowledge drops everything up to seq. It reports whether the peer may have
@@ -114,8 +128,7 @@ func (b *outbox) drop(n int) {
 	}
 	b.first += uint64(n)
 	b.written, b.high, b.lent = max(0, b.written-n), max(0, b.high-n), max(0, b.lent-n)
-	close(b.changed)
-	b.changed = make(chan struct{})
+	b.tell()
 }
 
 // rewind prepares for a new connection. In a session, the peer has received
@@ -159,6 +172,13 @@ func (b *outbox) resend() {
 	}
 }
 
+// waiting is how many messages the present connection was not given.
+func (b *outbox) waiting() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(b.queue) - b.written
+}
+
 func (b *outbox) len() int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -171,8 +191,7 @@ func (b *outbox) close() {
 	defer b.mu.Unlock()
 	if !b.closed {
 		b.closed = true
-		close(b.changed)
-		b.changed = make(chan struct{})
+		b.tell()
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gorilla/websocket"
@@ -27,26 +28,20 @@ const (
 // serve carries one connection from its opening to its end and returns why it
 // ended. Afterwards nothing reads or writes it any more.
 func (l *Link) serve(c *conn) error {
-	l.mu.Lock()
-	l.current = c
-	l.mu.Unlock()
-	defer func() {
-		l.mu.Lock()
-		l.current = nil
-		l.mu.Unlock()
-	}()
+	l.current.Store(c)
+	defer l.current.Store(nil)
 	defer func() { _ = c.ws.Close() }()                          // again, if need be
 	cut := context.AfterFunc(l.ctx, func() { _ = c.ws.Close() }) // the reader notices
 	defer cut()
 	if err := c.begin(); err != nil {
 		return describe(err)
 	}
-	if c.batch != nil && c.session {
-		// Without a session it must be known of each message whether it was
-		// written, or it could arrive twice.
-		c.batch.start()
-		defer c.batch.end()
-	}
+	c.turn.Lock()
+	c.batch.beforeRead = func() { l.uncork(c) } // the reader is us until it begins
+	c.batch.gathering()
+	defer c.batch.end()
+	c.open = true
+	c.turn.Unlock()
 	over := make(chan struct{})
 	var (
 		writer   sync.WaitGroup
@@ -62,6 +57,10 @@ func (l *Link) serve(c *conn) error {
 	close(over)
 	_ = c.ws.Close() // a writer that waits for the peer notices
 	writer.Wait()
+	c.turn.Lock()
+	c.open = false // nobody else writes any more
+	l.settle(c)
+	c.turn.Unlock()
 	if errors.Is(err, net.ErrClosed) && writeErr != nil && !errors.Is(writeErr, errOver) {
 		err = writeErr // the reader only saw what the writer did about it
 	}
@@ -75,10 +74,8 @@ func (l *Link) serve(c *conn) error {
 
 // drop cuts the present connection.
 func (l *Link) drop() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.current != nil {
-		_ = l.current.ws.Close()
+	if c := l.current.Load(); c != nil {
+		_ = c.ws.Close()
 	}
 }
 
@@ -119,53 +116,116 @@ func (l *Link) lose(cause error) {
 	}
 }
 
+// reader reads one connection. Its run moves to another goroutine when a
+// message is released.
+type reader struct {
+	l     *Link
+	c     *conn
+	bytes int // received since hasten was signaled
+	count int
+	ended chan error
+}
+
 // read delivers messages until the connection ends.
 func (l *Link) read(c *conn) error {
-	var bytes, count int
+	r := &reader{l: l, c: c, ended: make(chan error, 1)}
+	go r.run()
+	return <-r.ended
+}
+
+func (r *reader) run() {
 	for {
-		m, err := c.read()
+		m, seq, err := r.next()
 		if err != nil {
-			return err
+			r.ended <- err
+			return
 		}
-		if !c.session {
-			c.spoke = true
-			l.deliver(m)
-			continue
+		r.c.spoke = true
+		if r.c.opt.Gather {
+			r.c.corked.Store(true)
+		}
+		m.from = &delivery{reader: r, seq: seq, size: len(m.Data)}
+		if r.l.handler.Message != nil {
+			r.l.handler.Message(m)
+		}
+		if !m.from.over() {
+			return // it was released, and another goroutine reads on
+		}
+	}
+}
+
+// Flush sends what [Options.Gather] has gathered, and lets nothing more be
+// gathered while the message is handled. It does not wait.
+func (m Message) Flush() {
+	if m.from != nil {
+		m.from.reader.l.uncork(m.from.reader.c)
+	}
+}
+
+// next reads the next message that is for the handler. seq is 0 outside of a
+// session.
+func (r *reader) next() (m Message, seq uint64, err error) {
+	for {
+		m, err := r.c.read()
+		if err != nil || !r.c.session {
+			return m, 0, err
 		}
 		if len(m.Data) > 0 && m.Data[0] == frameGreeting {
 			continue // nobody here asked for one
 		}
 		seq, ack, body, err := parseFrame(m.Data)
 		if err != nil {
-			return err
+			return Message{}, 0, err
 		}
-		if !l.out.acknowledge(ack) {
-			return wire.Errorf(wire.Invalid, "the peer confirmed messages that were never sent")
+		if !r.l.out.acknowledge(ack) {
+			return Message{}, 0, wire.Errorf(wire.Invalid, "the peer confirmed messages that were never sent")
 		}
-		if seq == 0 {
-			continue
-		}
-		switch last := l.received.Load(); {
-		case seq <= last:
-			continue // repeated after a reconnect
+		switch last := r.l.received.Load(); {
+		case seq == 0, seq <= last: // an acknowledgement; repeated after a reconnect
 		case seq > last+1:
-			return wire.Errorf(wire.Invalid, "the peer left out messages %d to %d", last+1, seq-1)
-		}
-		c.spoke = true
-		l.deliver(Message{Data: body, Binary: m.Binary})
-		l.received.Store(seq)
-		signal(c.ack)
-		count++
-		if bytes += len(body); bytes >= ackBytes || count >= ackMessages {
-			bytes, count = 0, 0
-			signal(c.hasten)
+			return Message{}, 0, wire.Errorf(wire.Invalid, "the peer left out messages %d to %d", last+1, seq-1)
+		default:
+			return Message{Data: body, Binary: m.Binary}, seq, nil
 		}
 	}
 }
 
-func (l *Link) deliver(m Message) {
-	if l.handler.Message != nil {
-		l.handler.Message(m)
+// delivery is a message in its handler's hands.
+type delivery struct {
+	reader *reader
+	seq    uint64
+	size   int
+	ended  atomic.Bool
+}
+
+// over notes that the message counts as delivered. It reports whether the caller
+// is the first to say so, who reads on.
+func (d *delivery) over() bool {
+	if !d.ended.CompareAndSwap(false, true) {
+		return false
+	}
+	if d.seq == 0 {
+		return true
+	}
+	r := d.reader
+	r.l.received.Store(d.seq)
+	signal(r.c.ack)
+	r.count++
+	if r.bytes += d.size; r.bytes >= ackBytes || r.count >= ackMessages {
+		r.bytes, r.count = 0, 0
+		signal(r.c.hasten)
+	}
+	return true
+}
+
+// Release lets the link go on with the next message although the handler has
+// not returned from this one. Without effect once it has, and on a message that
+// no link delivered. It may be called from any goroutine.
+func (m Message) Release() {
+	if m.from != nil && m.from.over() {
+		r := m.from.reader
+		r.l.uncork(r.c)
+		go r.run()
 	}
 }
 
@@ -173,34 +233,25 @@ func (l *Link) deliver(m Message) {
 var errOver = errors.New("the connection is over")
 
 // write writes what the outbox has, and pings and acknowledgements, until the
-// connection is over. It is the connection's only writer.
+// connection is over.
 func (l *Link) write(c *conn, over <-chan struct{}) error {
 	ping := time.NewTicker(l.opt.Ping)
 	defer ping.Stop()
 	ack := time.NewTimer(time.Hour)
 	defer ack.Stop()
 	ack.Stop()
-	acked := uint64(0) // what the peer has been told on this connection
+	acked := uint64(0) // what the writer has told the peer on this connection
 	waiting := false   // ack runs
-	var header [headerRoom]byte
 	for {
 		if err := l.upkeep(c, ping.C); err != nil {
 			return err
 		}
-		if m, seq, ok := l.out.next(); ok {
-			var head []byte
-			if c.session {
-				acked = l.received.Load()
-				head = dataHeader(header[:0], seq, acked)
-			}
-			if err := c.write(head, m); err != nil {
-				return err
-			}
-			l.out.wrote(seq, c.session)
-			continue
-		}
-		if err := c.flush(); err != nil {
+		more, err := l.writeNext(c, &acked)
+		if err != nil {
 			return err
+		}
+		if more {
+			continue
 		}
 		select {
 		case <-l.out.wake:
@@ -216,7 +267,7 @@ func (l *Link) write(c *conn, over <-chan struct{}) error {
 			waiting = false
 			if now := l.received.Load(); now > acked {
 				acked = now
-				if err := c.write(ackHeader(header[:0], now), Message{}); err != nil {
+				if err := c.acknowledge(now); err != nil {
 					return err
 				}
 			}
@@ -236,6 +287,98 @@ func (l *Link) write(c *conn, over <-chan struct{}) error {
 	}
 }
 
+// writeNext writes the next message, waiting for the peer as long as it must.
+// When there is none it completes what is under way and reports false.
+func (l *Link) writeNext(c *conn, acked *uint64) (more bool, err error) {
+	c.turn.Lock()
+	defer c.turn.Unlock()
+	defer l.settle(c)
+	m, seq, ok := l.out.next()
+	if !ok {
+		c.gathered, c.stalled = 0, false
+		return false, c.flush()
+	}
+	if c.session {
+		*acked = l.received.Load()
+	}
+	if err := c.writeData(seq, *acked, m); err != nil {
+		return false, err
+	}
+	l.out.gave(seq)
+	return true, nil
+}
+
+// writeNow writes what the outbox has on the caller's goroutine, as far as that
+// does not wait for anything: for the peer, nor for who is just writing. It
+// spares a small answer the way through the writer's goroutine. It reports false
+// when the writer has to go on.
+func (l *Link) writeNow() (done bool) {
+	c := l.current.Load()
+	if c == nil || c.batch.raw == nil || !c.turn.TryLock() {
+		return false
+	}
+	left := false // something is gathered and waits for the reader
+	defer func() {
+		c.turn.Unlock()
+		if left && !c.corked.Load() {
+			done = false // which has looked already
+		}
+	}()
+	if !c.open || c.stalled || c.gathered > enough { // one more would not fit for certain
+		return false
+	}
+	m, seq, ok := l.out.next()
+	if !ok {
+		return true // another has written it
+	}
+	if len(m.Data) > atOnce {
+		return false
+	}
+	if c.writeData(seq, l.received.Load(), m) != nil {
+		return false // the writer meets the error
+	}
+	l.out.gave(seq)
+	if c.gathered < enough && c.corked.Load() {
+		left = true
+	} else {
+		l.tryFlush(c)
+		if c.stalled {
+			return false
+		}
+	}
+	return l.out.waiting() == 0
+}
+
+// uncork writes what was gathered while the reader had messages in hand.
+func (l *Link) uncork(c *conn) {
+	c.corked.Store(false)
+	if !c.turn.TryLock() {
+		return // who has the turn sees that nothing is corked any more
+	}
+	defer c.turn.Unlock()
+	if !c.open || c.stalled || c.gathered == 0 {
+		return
+	}
+	if l.tryFlush(c); c.stalled {
+		signal(l.out.wake)
+	}
+}
+
+// tryFlush writes what is gathered as far as the peer takes it at once.
+func (l *Link) tryFlush(c *conn) {
+	c.stalled = !c.batch.tryFlush()
+	c.gathered = 0
+	l.settle(c)
+}
+
+// settle takes what has been written out of the outbox where nothing will be
+// acknowledged.
+func (l *Link) settle(c *conn) {
+	if n := c.batch.wrote(); !c.session {
+		l.out.wrote(n)
+	}
+}
+
 // upkeep answers and sends pings while messages keep the writer busy.
 func (l *Link) upkeep(c *conn, ping <-chan time.Time) error {
 	select {
@@ -252,7 +395,7 @@ func (l *Link) upkeep(c *conn, ping <-chan time.Time) error {
 // and a moment for the peer's own.
 func (l *Link) sayBye(c *conn, over <-chan struct{}, acked uint64) error {
 	if now := l.received.Load(); c.session && now > acked {
-		if err := c.write(ackHeader(nil, now), Message{}); err != nil {
+		if err := c.acknowledge(now); err != nil {
 			return err
 		}
 	}

@@ -4,8 +4,10 @@ import (
 	"context"
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/codeboltai/codebolt-providers/shared/wire"
@@ -23,6 +25,10 @@ const (
 	// overdue is how long after its deadline a request that still has not
 	// returned is answered without it.
 	overdue = 500 * time.Millisecond
+	// patience is how often it is looked whether a quick job is still the same one.
+	patience = 5 * time.Millisecond
+	// watchFor is how many looks without a quick job end the looking.
+	watchFor = 200
 	// trimAfter is how long the dispatcher must be idle before memory that a load
 	// left behind goes back to the system.
 	trimAfter = 2 * time.Second
@@ -40,6 +46,11 @@ type job struct {
 	paths []string
 	write bool
 	run   func(ctx context.Context) (any, error)
+	// quick jobs as a rule take no longer than a handover to another goroutine
+	// would: they run on that of the submitter. yield lets the submitter's
+	// caller go on when one takes longer after all; without it none is quick.
+	quick bool
+	yield func()
 }
 
 // dispatcher runs jobs concurrently under three rules: answers to one action
@@ -57,14 +68,17 @@ type dispatcher struct {
 
 	mu      sync.Mutex
 	lanes   map[string]*lane // by response name
-	active  []*claim         // in order of arrival
+	active  []*flight        // in order of arrival
 	pending int
-	idle    chan struct{} // closed while pending is 0
+	idle    chan struct{} // closed when pending becomes 0; nil while nobody waits
 	unsent  int           // bytes of answers that wait in lanes
 	most    int           // of them, as a rule
-	left    chan struct{} // closed and replaced when an answer has left
+	left    chan struct{} // closed when an answer has left; nil while nobody waits
 	moved   int           // bytes answered since the last trim
 	trim    *time.Timer
+
+	quick    atomic.Pointer[flight] // the quick job under way
+	watching atomic.Bool
 }
 
 // lane holds the answers of one action that are still to be sent, in order of
@@ -77,88 +91,167 @@ type lane struct {
 
 // answer is a place in a lane.
 type answer struct {
-	job   job
+	job   *job
 	frame []byte
 	ready bool
 }
 
-// claim is what a job touches while it is under way.
-type claim struct {
-	paths []string
-	write bool
-	done  chan struct{}
+// flight is a job under way. Its deadline counts once armed.
+type flight struct {
+	job
+	place  answer
+	ctx    context.Context
+	cancel context.CancelCauseFunc
+	done   chan struct{} // closed when it ends; nil while nobody waits, guarded by the dispatcher's mu
+
+	mu    sync.Mutex
+	over  bool
+	timer *time.Timer
 }
 
 func newDispatcher(ctx context.Context, send func([]byte) error) *dispatcher {
 	d := &dispatcher{
 		parent: ctx, send: send, slots: make(chan struct{}, maxConcurrent), lanes: map[string]*lane{},
-		idle:    make(chan struct{}),
-		left:    make(chan struct{}),
 		most:    maxUnsent,
 		failure: func(v wire.Verb, id wire.ID, err error) ([]byte, error) { return v.Failure(id, err) },
 		panics:  func(string, any, string) {},
 	}
 	d.ctx, d.cancel = context.WithCancelCause(ctx)
-	close(d.idle)
 	return d
 }
 
-// submit takes a job. It returns at once.
+// submit takes a job. It returns at once, or after a quick job.
 func (d *dispatcher) submit(j job) {
-	place := &answer{job: j}
-	mine := &claim{paths: j.paths, write: j.write, done: make(chan struct{})}
-	var (
-		before []chan struct{}
-		full   bool
-	)
-	d.mu.Lock()
-	in := d.lanes[j.verb.Response]
-	if in == nil {
-		in = &lane{}
-		d.lanes[j.verb.Response] = in
+	f := &flight{job: j}
+	f.place.job = &f.job
+	before, full := d.enter(f)
+	switch {
+	case full:
+		d.settle(&f.place, nil, wire.Errorf(wire.Unavailable, "%s: %d requests are waiting already; try again later", j.verb.Type, maxPending))
+	case j.quick && j.yield != nil && len(before) == 0 && d.roomNow(&f.place):
+		d.quick.Store(f)
+		d.watch()
+		result, err := d.call(f)
+		d.finish(f, result, err)
+		d.quick.CompareAndSwap(f, nil)
+	default:
+		d.arm(f)
+		go d.work(f, before)
 	}
-	in.queue = append(in.queue, place)
-	under := d.ctx
-	if full = d.pending >= maxPending; !full {
-		if d.pending == 0 {
-			d.idle = make(chan struct{})
-		}
-		d.pending++
-		for _, other := range d.active {
-			if (j.write || other.write) && overlap(j.paths, other.paths) {
-				before = append(before, other.done)
-			}
-		}
-		d.active = append(d.active, mine)
-	}
-	d.mu.Unlock()
-	if full {
-		d.settle(j, place, nil, wire.Errorf(wire.Unavailable, "%s: %d requests are waiting already; try again later", j.verb.Type, maxPending))
-		return
-	}
-	go d.work(under, j, place, mine, before)
 }
 
-func (d *dispatcher) work(ctx context.Context, j job, place *answer, mine *claim, before []chan struct{}) {
-	ctx, cancel := context.WithTimeout(ctx, j.deadline)
-	defer cancel()
-	late := time.AfterFunc(j.deadline+overdue, func() {
-		d.settle(j, place, nil, wire.Errorf(wire.Timeout, "%s: no result after %v; whether it took effect is unknown", j.verb.Type, j.deadline))
-	})
-	defer late.Stop()
+// enter gives a job its place and its claim, and tells what it has to wait for.
+func (d *dispatcher) enter(f *flight) (before []<-chan struct{}, full bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	in := d.lanes[f.verb.Response]
+	if in == nil {
+		in = &lane{}
+		d.lanes[f.verb.Response] = in
+	}
+	in.queue = append(in.queue, &f.place)
+	if d.pending >= maxPending {
+		return nil, true
+	}
+	d.pending++
+	f.ctx, f.cancel = context.WithCancelCause(d.ctx)
+	for _, other := range d.active {
+		if (f.write || other.write) && overlap(f.paths, other.paths) {
+			if other.done == nil {
+				other.done = make(chan struct{})
+			}
+			before = append(before, other.done)
+		}
+	}
+	d.active = append(d.active, f)
+	return before, false
+}
+
+func (d *dispatcher) work(f *flight, before []<-chan struct{}) {
 	var result any
-	err := d.wait(ctx, j, place, before)
+	err := d.wait(f, before)
 	if err == nil {
-		result, err = d.call(ctx, j)
+		result, err = d.call(f)
 		<-d.slots
 	}
-	d.settle(j, place, result, err)
-	d.release(mine)
+	d.finish(f, result, err)
+}
+
+// arm has a job canceled at its deadline, and answered without its result when
+// it does not return even then.
+func (d *dispatcher) arm(f *flight) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.over || f.timer != nil {
+		return
+	}
+	f.timer = time.AfterFunc(f.deadline, func() {
+		f.cancel(context.DeadlineExceeded)
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		if !f.over {
+			f.timer = time.AfterFunc(overdue, func() {
+				d.settle(&f.place, nil, wire.Errorf(wire.Timeout, "%s: no result after %v; whether it took effect is unknown", f.verb.Type, f.deadline))
+			})
+		}
+	})
+}
+
+// finish answers a job that has returned and ends its claim.
+func (d *dispatcher) finish(f *flight, result any, err error) {
+	d.settle(&f.place, result, err)
+	f.mu.Lock()
+	f.over = true
+	if f.timer != nil {
+		f.timer.Stop()
+	}
+	f.mu.Unlock()
+	f.cancel(nil)
+	d.release(f)
+}
+
+// watch sees to it that a quick job that takes long becomes one like others.
+func (d *dispatcher) watch() {
+	if !d.watching.Load() && d.watching.CompareAndSwap(false, true) {
+		go d.watchman()
+	}
+}
+
+func (d *dispatcher) watchman() {
+	ticker := time.NewTicker(patience)
+	defer ticker.Stop()
+	var last *flight
+	for quiet := 0; ; {
+		select {
+		case <-ticker.C:
+		case <-d.parent.Done():
+			d.watching.Store(false)
+			return
+		}
+		f := d.quick.Load()
+		switch {
+		case f == nil:
+			if quiet++; quiet < watchFor {
+				break
+			}
+			d.watching.Store(false)
+			if d.quick.Load() == nil || !d.watching.CompareAndSwap(false, true) {
+				return
+			}
+		case f == last && d.quick.CompareAndSwap(f, nil):
+			d.arm(f)
+			f.yield()
+		default:
+			quiet = 0
+		}
+		last = f
+	}
 }
 
 // wait waits for the jobs before this one, for room for its answer and for a
 // slot.
-func (d *dispatcher) wait(ctx context.Context, j job, place *answer, before []chan struct{}) error {
+func (d *dispatcher) wait(f *flight, before []<-chan struct{}) error {
+	ctx := f.ctx
 	for _, done := range before {
 		select {
 		case <-done:
@@ -172,7 +265,7 @@ func (d *dispatcher) wait(ctx context.Context, j job, place *answer, before []ch
 		case <-ctx.Done():
 			return fmt.Errorf("waiting for a free slot: %w", context.Cause(ctx))
 		}
-		left, ok := d.room(j, place)
+		left, ok := d.room(&f.place)
 		if ok {
 			return nil
 		}
@@ -188,26 +281,41 @@ func (d *dispatcher) wait(ctx context.Context, j job, place *answer, before []ch
 // room reports whether one more answer may come into being, and otherwise gives
 // what is closed when it may be so. What the next answer of a lane waits for
 // nobody else would end.
-func (d *dispatcher) room(j job, place *answer) (left <-chan struct{}, ok bool) {
+func (d *dispatcher) room(place *answer) (left <-chan struct{}, ok bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	lane := d.lanes[j.verb.Response]
-	return d.left, d.unsent <= d.most || len(lane.queue) > 0 && lane.queue[0] == place
+	if d.unsent <= d.most || d.lanes[place.job.verb.Response].isNext(place) {
+		return nil, true
+	}
+	if d.left == nil {
+		d.left = make(chan struct{})
+	}
+	return d.left, false
 }
 
-func (d *dispatcher) call(ctx context.Context, j job) (result any, err error) {
+// roomNow is room for one that does not wait.
+func (d *dispatcher) roomNow(place *answer) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.unsent <= d.most || d.lanes[place.job.verb.Response].isNext(place)
+}
+
+func (l *lane) isNext(place *answer) bool { return len(l.queue) > 0 && l.queue[0] == place }
+
+func (d *dispatcher) call(f *flight) (result any, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			d.panics(j.verb.Type, p, string(debug.Stack()))
-			result, err = nil, wire.Errorf(wire.Internal, "%s: internal error: %v", j.verb.Type, p)
+			d.panics(f.verb.Type, p, string(debug.Stack()))
+			result, err = nil, wire.Errorf(wire.Internal, "%s: internal error: %v", f.verb.Type, p)
 		}
 	}()
-	return j.run(ctx)
+	return f.run(f.ctx)
 }
 
 // settle puts the answer into its place and sends every answer of its lane whose
 // turn has come. Only the first settling of a place counts.
-func (d *dispatcher) settle(j job, place *answer, result any, err error) {
+func (d *dispatcher) settle(place *answer, result any, err error) {
+	j := place.job
 	var frame []byte
 	if err == nil {
 		frame, err = j.verb.Success(j.id, result)
@@ -236,8 +344,10 @@ func (d *dispatcher) settle(j job, place *answer, result any, err error) {
 		d.deliver(next)
 		d.mu.Lock()
 		d.unsent -= len(next.frame)
-		close(d.left)
-		d.left = make(chan struct{})
+		if d.left != nil {
+			close(d.left)
+			d.left = nil
+		}
 	}
 	from.sending = false
 }
@@ -255,21 +365,23 @@ func (d *dispatcher) deliver(a *answer) {
 }
 
 // release ends a job's claim on its paths.
-func (d *dispatcher) release(mine *claim) {
+func (d *dispatcher) release(f *flight) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	close(mine.done)
-	for i, c := range d.active {
-		if c == mine {
-			d.active = append(d.active[:i], d.active[i+1:]...)
-			break
-		}
+	if f.done != nil {
+		close(f.done)
+	}
+	if i := slices.Index(d.active, f); i >= 0 {
+		d.active = slices.Delete(d.active, i, i+1)
 	}
 	d.pending--
 	if d.pending > 0 {
 		return
 	}
-	close(d.idle)
+	if d.idle != nil {
+		close(d.idle)
+		d.idle = nil
+	}
 	if d.moved > trimAbove && d.trim == nil {
 		d.trim = time.AfterFunc(trimAfter, d.trimMemory)
 	}
@@ -294,6 +406,13 @@ func (d *dispatcher) trimMemory() {
 // that are, and gives them a moment to be answered.
 func (d *dispatcher) drain(ctx context.Context) {
 	d.mu.Lock()
+	if d.pending == 0 {
+		d.mu.Unlock()
+		return
+	}
+	if d.idle == nil {
+		d.idle = make(chan struct{})
+	}
 	idle := d.idle
 	d.mu.Unlock()
 	select {
@@ -302,7 +421,6 @@ func (d *dispatcher) drain(ctx context.Context) {
 	case <-ctx.Done():
 	}
 	d.mu.Lock()
-	idle = d.idle
 	d.cancel(wire.Errorf(wire.Unavailable, "the environment is being closed"))
 	d.ctx, d.cancel = context.WithCancelCause(d.parent)
 	d.mu.Unlock()

@@ -332,3 +332,54 @@ func TestARequestThatWaitsForAServerToReadIsAnsweredAtItsDeadline(t *testing.T) 
 		}
 	})
 }
+
+func TestAQuickRequestIsDoneWhenItsSubmitterGoesOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var out sent
+		d := newDispatcher(t.Context(), out.send)
+		for i := range 3 {
+			d.submit(job{
+				verb: verbOf(t, wire.TypeReadFile), id: wire.ID(strconv.Itoa(i)), deadline: time.Second, quick: true,
+				yield: func() { t.Error("yielded for a request that was quick") },
+				run:   func(context.Context) (any, error) { return "x", nil },
+			})
+			if got := len(out.ids()); got != i+1 {
+				t.Errorf("after request %d there were %d answers", i, got)
+			}
+		}
+		time.Sleep(time.Minute)
+	})
+}
+
+func TestAQuickRequestThatTakesLongLetsOthersComeAndKeepsItsDeadline(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var out sent
+		d := newDispatcher(t.Context(), out.send)
+		yielded, hold := make(chan struct{}), make(chan struct{})
+		slow := job{
+			verb: verbOf(t, wire.TypeReadFile), id: "slow", deadline: time.Second, quick: true,
+			yield: func() { close(yielded) }, // a second time would panic
+			run:   func(context.Context) (any, error) { <-hold; return "x", nil },
+		}
+		go d.submit(slow)
+		<-yielded
+		fast := slow
+		fast.verb, fast.id, fast.yield = verbOf(t, wire.TypeGetTreeChildren), "fast", func() {}
+		fast.run = func(context.Context) (any, error) { return "x", nil }
+		d.submit(fast)
+		if got := out.ids(); !slices.Equal(got, []string{"fast"}) {
+			t.Errorf("while one was slow, %v were answered", got)
+		}
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		if got := out.ids(); !slices.Equal(got, []string{"fast", "slow"}) || !strings.Contains(out.frames[1], `"timeout"`) {
+			t.Errorf("after the deadline: %v", out.frames)
+		}
+		close(hold)
+		d.drain(t.Context())
+		if got := len(out.ids()); got != 2 {
+			t.Errorf("answered %d times: %v", got, out.frames)
+		}
+		time.Sleep(time.Minute)
+	})
+}

@@ -146,7 +146,7 @@ func (s *session) run(ctx context.Context, endpoint wire.Endpoint) error {
 		},
 		Message: s.receive,
 		Down:    func(err error) { s.log.Warn("server connection lost", "error", err) },
-	}, link.Options{GiveUp: serverPatience, Logger: s.log})
+	}, link.Options{GiveUp: serverPatience, Gather: true, Logger: s.log})
 	close(ready)
 
 	var wg sync.WaitGroup
@@ -207,7 +207,7 @@ func errText(err error) string {
 }
 
 // receive handles one frame of the server. It runs on the link's goroutine and
-// does not block.
+// does not block, but for a quick job, which lets the link go on when it does.
 func (s *session) receive(m link.Message) {
 	head, err := wire.Peek(m.Data)
 	if err != nil {
@@ -216,6 +216,9 @@ func (s *session) receive(m link.Message) {
 		return
 	}
 	verb, known := wire.VerbOf(head)
+	if verb.Kind != wire.File {
+		m.Flush()
+	}
 	switch {
 	case !known && head.Type == wire.TypeMessageResponse && !s.followUps.Load():
 		s.log.Debug("follow-up not forwarded", "setting", "forwardFollowUps")
@@ -225,7 +228,7 @@ func (s *session) receive(m link.Message) {
 	case !s.def.supports(verb.Type):
 		s.refuse(verb, head, m.Data, s.unsupported(verb.Type))
 	default:
-		s.handle(verb, head, m.Data)
+		s.handle(verb, head, m)
 	}
 }
 
@@ -234,18 +237,18 @@ func (s *session) unsupported(typ string) error {
 }
 
 // handle carries out a known request.
-func (s *session) handle(verb wire.Verb, head wire.Header, frame []byte) {
+func (s *session) handle(verb wire.Verb, head wire.Header, m link.Message) {
 	switch verb.Kind {
 	case wire.Lifecycle:
-		s.lifecycle(verb, head, frame)
+		s.lifecycle(verb, head, m.Data)
 	case wire.File:
-		s.file(verb, head, frame)
+		s.file(verb, head, m)
 	case wire.Review:
-		s.review(verb, head, frame)
+		s.review(verb, head, m.Data)
 	case wire.Agent:
-		s.agent(verb, head, frame)
+		s.agent(verb, head, m.Data)
 	case wire.Control:
-		s.control(verb, head, frame)
+		s.control(verb, head, m.Data)
 	default: // an Ack needs no answer
 	}
 }
@@ -304,16 +307,17 @@ func (s *session) restarted(id wire.ID, req *wire.EnvironmentRestart, err error)
 	})
 }
 
-func (s *session) file(verb wire.Verb, head wire.Header, frame []byte) {
+func (s *session) file(verb wire.Verb, head wire.Header, m link.Message) {
 	req := &wire.FileRequest{}
 	o, err := s.life.open()
 	if err == nil {
-		err = wire.Unmarshal(frame, req)
+		err = wire.Unmarshal(m.Data, req)
 	}
-	j := job{verb: verb, id: head.RequestID, deadline: time.Minute}
+	j := job{verb: verb, id: head.RequestID, deadline: time.Minute, yield: m.Release}
 	if err == nil {
 		j.deadline = o.req.Settings.Timeouts.FileOperations
 		j.paths, j.write = o.files.Touches(verb.Type, req)
+		j.quick = o.files.Quick(verb.Type)
 	}
 	j.run = func(ctx context.Context) (any, error) {
 		if err != nil {

@@ -41,11 +41,14 @@ func NewID() ID { return ID(uuid.NewString()) }
 // UnmarshalJSONFrom implements json.UnmarshalerFrom.
 func (id *ID) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	*id = ""
-	value, err := dec.ReadValue()
-	if err != nil || value.Kind() != '"' {
-		return err
+	if dec.PeekKind() != '"' {
+		return dec.SkipValue()
 	}
-	return json.Unmarshal(value, (*string)(id))
+	token, err := dec.ReadToken()
+	if err == nil {
+		*id = ID(token.String())
+	}
+	return err
 }
 
 // OrNew returns id, or a fresh one when it is empty: the requestId of an answer

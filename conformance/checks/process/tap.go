@@ -183,20 +183,23 @@ func (p *tap) serve(near *net.TCPConn) {
 		return
 	}
 	defer func() { _ = far.Close() }()
-	if _, err := far.Write(begin.Bytes()); err != nil {
-		return
-	}
 	c := &passage{near, far.(*net.TCPConn)}
+	// Before the server hears of it: whoever sees a connection there can cut it.
 	p.mu.Lock()
 	p.passages[c] = true
 	p.mu.Unlock()
+	defer func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		delete(p.passages, c)
+	}()
+	if _, err := far.Write(begin.Bytes()); err != nil {
+		return
+	}
 	var ways sync.WaitGroup
 	ways.Go(func() { p.down(c) })
 	ways.Go(func() { p.up(c) })
 	ways.Wait()
-	p.mu.Lock()
-	delete(p.passages, c)
-	p.mu.Unlock()
 }
 
 // down passes on what the server says.

@@ -41,7 +41,7 @@ var writeBuffers sync.Pool
 type conn struct {
 	ws      *websocket.Conn
 	batch   *batchConn
-	session bool       // Subprotocol was agreed on
+	session bool // Subprotocol was agreed on
 	opt     Options
 	pong    chan string   // pings to be answered by the writer
 	ack     chan struct{} // messages were received that nothing has acknowledged

@@ -1,11 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 
 	"github.com/codeboltai/codebolt-providers/shared/gitrepo"
 	"github.com/codeboltai/codebolt-providers/shared/provider"
@@ -131,12 +133,18 @@ func (m *maker) plan(ctx context.Context) (any, error) {
 			wt.BaseRef = "HEAD"
 		}
 		wt.CreatedBranch = true
-		if wt.BaseOID, err = repo.Resolve(ctx, wt.BaseRef); err == nil {
-			wt.Branch, err = freeBranch(ctx, repo, m.cfg.BranchPrefix+m.req.SafeName())
-		}
-		if err == nil {
-			err = repo.CheckBranchName(ctx, wt.Branch)
-		}
+		var (
+			naming sync.WaitGroup // beside the other question, which takes git as long
+			named  error
+		)
+		naming.Go(func() {
+			if wt.Branch, named = freeBranch(ctx, repo, m.cfg.BranchPrefix+m.req.SafeName()); named == nil {
+				named = repo.CheckBranchName(ctx, wt.Branch)
+			}
+		})
+		wt.BaseOID, err = repo.Resolve(ctx, wt.BaseRef)
+		naming.Wait()
+		err = cmp.Or(err, named)
 	}
 	return details{Worktree: wt, ProjectTop: repo.Top()}, err
 }
@@ -152,12 +160,12 @@ func freeBranch(ctx context.Context, repo *gitrepo.Repo, name string) (string, e
 		if n > 1 {
 			try = fmt.Sprintf("%s-%d", name, n)
 		}
-		switch _, err := repo.Resolve(ctx, "refs/heads/"+try); wire.CodeOf(err) {
-		case wire.NotFound:
-			return try, nil
-		case "":
-		default:
+		taken, err := repo.HasBranch(ctx, try)
+		if err != nil {
 			return "", err
+		}
+		if !taken {
+			return try, nil
 		}
 	}
 	return "", wire.Errorf(wire.Exists, "the branches %s, %s-2, … exist already; delete some or set branchPrefix", name, name)

@@ -202,7 +202,8 @@ func (r *Repo) fill(ctx context.Context, co *checkout, spec *AddSpec, warn func(
 			return err
 		}
 	}
-	reset := co.call("-c", "checkout.workers=0", "reset", "--hard", "--quiet", "--no-recurse-submodules")
+	// Starting helpers takes longer than writing a few hundred files.
+	reset := co.call("-c", "checkout.workers=0", "-c", "checkout.thresholdForParallelism=1000", "reset", "--hard", "--quiet", "--no-recurse-submodules")
 	reset.write = true
 	if spec.LFS == "skip" || spec.LFS == "pull" {
 		reset.env = append(reset.env, "GIT_LFS_SKIP_SMUDGE=1")

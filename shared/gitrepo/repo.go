@@ -38,16 +38,24 @@ type Repo struct {
 // with kind NotFound when dir is not there, Invalid when it is in no
 // repository, and Unavailable when git is missing or older than 2.38.
 func Open(ctx context.Context, dir string, opts Options) (*Repo, error) {
-	r, err := newRunner(ctx, opts)
+	r, err := findGit(opts)
 	if err != nil {
 		return nil, err
 	}
 	if err := isDir(dir); err != nil {
 		return nil, fmt.Errorf("open repository: %w", err)
 	}
+	var (
+		asking sync.WaitGroup // beside the other question, which takes git as long
+		tooOld error
+	)
+	asking.Go(func() { tooOld = r.probe(ctx) })
 	// The work tree is asked for last: git answers the rest before it complains
 	// that there is none.
 	out, err := r.text(ctx, call{dir: dir, args: []string{"rev-parse", "--path-format=absolute", "--git-common-dir", "--absolute-git-dir", "--show-toplevel"}})
+	if asking.Wait(); tooOld != nil {
+		return nil, tooOld
+	}
 	lines := strings.Split(out, "\n")
 	if err != nil && !says(err, "must be run in a work tree") {
 		if says(err, "not a git repository") {
@@ -120,6 +128,16 @@ func (r *Repo) CheckBranchName(ctx context.Context, name string) error {
 	return nil
 }
 
+// HasBranch tells whether there is a local branch of that name. One that git
+// would not allow is none.
+func (r *Repo) HasBranch(ctx context.Context, name string) (bool, error) {
+	oid, err := r.refOID(ctx, "refs/heads/"+name)
+	if err != nil {
+		return false, fmt.Errorf("look for branch %s: %w", name, err)
+	}
+	return oid != "", nil
+}
+
 // refOID is what a ref points at, "" when there is none.
 func (r *Repo) refOID(ctx context.Context, ref string) (string, error) {
 	oid, err := r.run.text(ctx, call{dir: r.common, args: []string{"rev-parse", "--verify", "--quiet", "--end-of-options", ref}})
@@ -147,8 +165,16 @@ var probed struct {
 	ok  bool
 }
 
-// newRunner finds git and asks it, once, how old it is.
+// newRunner finds git and asks it how old it is.
 func newRunner(ctx context.Context, opts Options) (*runner, error) {
+	r, err := findGit(opts)
+	if err == nil {
+		err = r.probe(ctx)
+	}
+	return r, err
+}
+
+func findGit(opts Options) (*runner, error) {
 	r := &runner{timeout: opts.Timeout, log: opts.Log}
 	if r.timeout <= 0 {
 		r.timeout = defaultTimeout
@@ -163,22 +189,27 @@ func newRunner(ctx context.Context, opts Options) (*runner, error) {
 	r.git = git
 	_, err = exec.LookPath("git-lfs")
 	r.noLFS = err != nil
+	return r, nil
+}
+
+// probe asks git, once, how old it is.
+func (r *runner) probe(ctx context.Context) error {
 	probed.Lock()
 	defer probed.Unlock()
-	if probed.ok && probed.git == git {
-		return r, nil
+	if probed.ok && probed.git == r.git {
+		return nil
 	}
 	text, err := r.text(ctx, call{args: []string{"version"}})
 	if err != nil {
-		return nil, fmt.Errorf("ask git for its version: %w", err)
+		return fmt.Errorf("ask git for its version: %w", err)
 	}
 	var major, minor int
 	if _, err := fmt.Sscanf(text, "git version %d.%d", &major, &minor); err != nil {
-		return nil, wire.Errorf(wire.Unavailable, "%s is not git: it says %q", git, text)
+		return wire.Errorf(wire.Unavailable, "%s is not git: it says %q", r.git, text)
 	}
 	if major < 2 || major == 2 && minor < 38 {
-		return nil, wire.Errorf(wire.Unavailable, "git %d.%d is too old; install 2.38 or newer", major, minor)
+		return wire.Errorf(wire.Unavailable, "git %d.%d is too old; install 2.38 or newer", major, minor)
 	}
-	probed.git, probed.ok = git, true
-	return r, nil
+	probed.git, probed.ok = r.git, true
+	return nil
 }

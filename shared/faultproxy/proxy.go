@@ -2,6 +2,8 @@ package faultproxy
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -47,6 +49,7 @@ type Proxy struct {
 
 	mu     sync.Mutex
 	ln     net.Listener // nil while the proxy does not listen
+	port   holder
 	closed bool
 	conns  map[*connection]bool
 	open   map[Direction]chan struct{} // closed while bytes may pass
@@ -86,6 +89,10 @@ func ListenOn(address string, target func(ctx context.Context) (net.Conn, error)
 		return nil, err
 	}
 	p.address = p.ln.Addr().String()
+	var err error
+	if p.port, err = hold(p.ln); err != nil {
+		return nil, errors.Join(p.Close(), fmt.Errorf("fault proxy: hold the port: %w", err))
+	}
 	return p, nil
 }
 
@@ -129,7 +136,8 @@ func (p *Proxy) Return() error {
 	if p.ln != nil || p.closed {
 		return nil
 	}
-	ln, err := net.Listen("tcp", p.address) //nolint:noctx // loopback listeners do not wait
+	listen := net.ListenConfig{Control: shared}
+	ln, err := listen.Listen(context.Background(), "tcp", p.address) // loopback listeners do not wait
 	if err != nil {
 		return err
 	}
@@ -175,6 +183,7 @@ func (p *Proxy) Close() error {
 	p.Leave()
 	p.mu.Lock()
 	p.closed = true
+	p.port.close()
 	conns := make([]*connection, 0, len(p.conns))
 	for c := range p.conns {
 		conns = append(conns, c)

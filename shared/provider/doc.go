@@ -10,7 +10,7 @@
 //
 //	func main() {
 //		provider.Main(provider.Definition{
-//			Manifest:    manifests.Local,
+//			Manifests:   manifests.Files("local"),
 //			Provider:    localProvider{},
 //			Environment: (*environment)(nil),
 //		})

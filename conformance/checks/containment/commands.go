@@ -42,26 +42,22 @@ func (b *bait) flags() []string {
 }
 
 // untaken notes a failure when the file was made somewhere below the check's
-// folders, or where this process is at home, as the provider is.
+// folders, or where the provider was started.
 func (b *bait) untaken() {
-	dirs := []string{b.top}
-	if here, err := os.Getwd(); err == nil {
-		if _, err := os.Lstat(filepath.Join(here, b.name)); err == nil {
-			b.t.Errorf("a text of a request was run: %s is in %s", b.name, here)
-			b.t.Try(os.Remove(filepath.Join(here, b.name)))
-		}
+	here := filepath.Join(b.t.Target().Dir, b.name)
+	if _, err := os.Lstat(here); err == nil {
+		b.t.Errorf("a text of a request was run: it has made %s where the provider was started", here)
+		b.t.Try(os.Remove(here))
 	}
 	if _, err := os.Lstat(filepath.Join(string(filepath.Separator), b.name)); err == nil {
 		b.t.Errorf("a text of a request was run: %s is in the root folder", b.name)
 	}
-	for _, dir := range dirs {
-		_ = filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
-			if err == nil && entry.Name() == b.name {
-				b.t.Errorf("a text of a request was run: it has made %s", path)
-			}
-			return nil // what cannot be read was not made by a touch
-		})
-	}
+	_ = filepath.WalkDir(b.top, func(path string, entry fs.DirEntry, err error) error {
+		if err == nil && entry.Name() == b.name {
+			b.t.Errorf("a text of a request was run: it has made %s", path)
+		}
+		return nil // what cannot be read was not made by a touch
+	})
 }
 
 func commands() []suite.Check {

@@ -46,6 +46,7 @@ type command struct {
 	start *wire.ProviderStart // cmdStart
 	how   RemovePolicy        // cmdStop: instead of the configured one, unless ""
 	cause error               // cmdDetach: why
+	bad   error               // the request is refused with it, when its turn comes
 	reply func(result any, err error)
 }
 
@@ -154,6 +155,7 @@ func (l *lifecycle) accept(c command) {
 		return
 	}
 	switch {
+	case c.bad != nil:
 	case c.kind == cmdStart && l.op.kind == cmdStart && len(l.queue) == 0 && sameEnvironment(c.start, l.op.start):
 		l.op.waiters = append(l.op.waiters, c)
 		return
@@ -165,6 +167,10 @@ func (l *lifecycle) accept(c command) {
 
 // begin carries a command out, at once or as an operation.
 func (l *lifecycle) begin(c command) {
+	if c.bad != nil {
+		c.reply(nil, c.bad)
+		return
+	}
 	if l.exit != nil {
 		l.exit.Stop()
 		l.exit = nil

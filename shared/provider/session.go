@@ -259,11 +259,10 @@ func (s *session) lifecycle(verb wire.Verb, head wire.Header, frame []byte) {
 	switch verb.Type {
 	case wire.TypeProviderStart:
 		start := &wire.ProviderStart{}
-		if err := wire.Unmarshal(frame, start); err != nil {
-			s.refuse(verb, head, frame, err)
-			return
-		}
 		c.kind, c.start = cmdStart, start
+		if c.bad = wire.Unmarshal(frame, start); c.bad != nil {
+			break // the plain answer names no environment
+		}
 		c.reply = once(func(result any, err error) {
 			if err == nil {
 				s.answer(verb, id, result, nil)
@@ -275,23 +274,16 @@ func (s *session) lifecycle(verb wire.Verb, head wire.Header, frame []byte) {
 		})
 	case wire.TypeProviderStop:
 		stop := &wire.ProviderStop{}
-		err := wire.Unmarshal(frame, stop)
-		if err == nil && stop.OnStop != "" {
-			err = RemovePolicy(stop.OnStop).check("providerStop")
-		}
-		if err != nil {
-			s.refuse(verb, head, frame, err)
-			return
+		c.bad = wire.Unmarshal(frame, stop)
+		if c.bad == nil && stop.OnStop != "" {
+			c.bad = RemovePolicy(stop.OnStop).check("providerStop")
 		}
 		c.kind, c.how = cmdStop, RemovePolicy(stop.OnStop)
 	case wire.TypeCloseSignal:
 		c.kind = cmdClose
 	case wire.TypeEnvironmentRestart:
 		restart := &wire.EnvironmentRestart{}
-		if err := wire.Unmarshal(frame, restart); err != nil {
-			s.refuse(verb, head, frame, err)
-			return
-		}
+		c.bad = wire.Unmarshal(frame, restart)
 		c.kind = cmdRestart
 		c.reply = once(func(_ any, err error) { s.restarted(id, restart, err) })
 	}

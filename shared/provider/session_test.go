@@ -368,6 +368,35 @@ func TestAStopCancelsAStartAndLeavesNothing(t *testing.T) {
 	s.status <- 0
 }
 
+func TestAMalformedStartIsRefusedInItsTurnAndDisturbsNothing(t *testing.T) {
+	state(t)
+	begun, goOn := make(chan struct{}), make(chan struct{})
+	s := play(t, &fake{open: func(context.Context, *provider.OpenRequest) error {
+		close(begun)
+		<-goOn
+		return nil
+	}})
+	s.send(startMessage("first"))
+	<-begun
+	bad := startMessage("malformed")
+	bad["environmentName"] = 5
+	s.send(bad)
+	s.send(message{"type": "providerStop", "requestId": "bad stop", "onStop": "explode"})
+	s.call(message{"type": "providerHeartbeatRequest", "requestId": "seen", "providerId": "prov-1"}) // both have been read
+	close(goOn)
+	for _, want := range []struct {
+		id   string
+		code any
+	}{{"first", nil}, {"malformed", "invalid"}, {"bad stop", "invalid"}} {
+		m := s.read(func(m message) bool {
+			return slices.Contains([]any{"providerStartResponse", "providerStopResponse"}, m["action"])
+		})
+		if m["requestId"] != want.id || m["code"] != want.code {
+			t.Errorf("answer to %s: %v", want.id, m)
+		}
+	}
+}
+
 func TestCloseDetachesAndStopFollowsThePolicy(t *testing.T) {
 	for _, test := range []struct {
 		request, policy    string

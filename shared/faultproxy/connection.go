@@ -120,7 +120,7 @@ func (c *connection) pass(d Direction, to net.Conn, next chunk) bool {
 		}
 		if _, err := to.Write(part); err != nil {
 			if blown {
-				c.proxy.blew(false)
+				c.proxy.fizzle()
 			}
 			return false
 		}
@@ -128,14 +128,13 @@ func (c *connection) pass(d Direction, to net.Conn, next chunk) bool {
 		data = data[len(part):]
 		if rate > 0 && !c.rest(time.Duration(len(part))*time.Second/time.Duration(rate)) {
 			if blown {
-				c.proxy.blew(false)
+				c.proxy.fizzle()
 			}
 			return false
 		}
 	}
 	if blown {
-		c.cut(end)
-		c.proxy.blew(true)
+		c.proxy.blow(c, end)
 		return false
 	}
 	return true

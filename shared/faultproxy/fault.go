@@ -49,6 +49,7 @@ func (p *Proxy) counter(d Direction) *atomic.Int64 {
 func (p *Proxy) Cut(end End) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.cutting, p.cutEnd = p.cutting+1, end
 	for c := range p.conns {
 		c.cut(end)
 		delete(p.conns, c)
@@ -87,13 +88,23 @@ func (p *Proxy) burn(d Direction, n int64) (passing int64, blown bool, end End) 
 	return p.fuse.left, true, p.fuse.end
 }
 
-// blew ends what burn began. Where there was nothing to cut, because the
-// connection had just ended, the next byte on another one is what cuts.
-func (p *Proxy) blew(cut bool) {
+// blow cuts the connection as burn said. Who sees the cut sees that the fuse is
+// not armed any more.
+func (p *Proxy) blow(c *connection, end End) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.blowing = false
-	if !cut && !p.fuse.armed {
+	c.cut(end)
+	delete(p.conns, c)
+}
+
+// fizzle is for where there was nothing to cut, because the connection had just
+// ended: the next byte on another one is what cuts.
+func (p *Proxy) fizzle() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.blowing = false
+	if !p.fuse.armed {
 		p.fuse.armed, p.fuse.left = true, 1
 	}
 }

@@ -55,6 +55,9 @@ type Proxy struct {
 	open   map[Direction]chan struct{} // closed while bytes may pass
 	shape  Shape
 	fuse   fuse
+	// cutting counts the calls of Cut; cutEnd is the end of the last.
+	cutting int
+	cutEnd  End
 	// blowing is set while the connection whose bytes blew the fuse is being cut.
 	blowing bool
 }
@@ -153,11 +156,14 @@ func (p *Proxy) accept(ln net.Listener) {
 			return // Leave or Close
 		}
 		p.connections.Add(1)
-		p.wg.Go(func() { p.serve(near) })
+		p.mu.Lock()
+		cuts := p.cutting
+		p.mu.Unlock()
+		p.wg.Go(func() { p.serve(near, cuts) })
 	}
 }
 
-func (p *Proxy) serve(near net.Conn) {
+func (p *Proxy) serve(near net.Conn, cuts int) {
 	ctx, cancel := context.WithTimeout(context.Background(), dialLimit)
 	far, err := p.target(ctx)
 	cancel()
@@ -170,6 +176,12 @@ func (p *Proxy) serve(near net.Conn) {
 	if p.closed {
 		p.mu.Unlock()
 		c.finish(Orderly)
+		return
+	}
+	if p.cutting != cuts { // while the other side was being opened
+		end := p.cutEnd
+		p.mu.Unlock()
+		c.cut(end)
 		return
 	}
 	p.conns[c] = true

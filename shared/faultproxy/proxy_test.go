@@ -61,6 +61,11 @@ func (w *world) connect(t *testing.T) (near, far net.Conn) {
 		t.Fatal(err)
 	}
 	far = <-w.accepted
+	for _, conn := range []net.Conn{near, far} { // a test that fails must not wait for ever
+		if err := conn.SetDeadline(time.Now().Add(time.Minute)); err != nil {
+			t.Fatal(err)
+		}
+	}
 	t.Cleanup(func() {
 		_ = near.Close() // most are closed already
 		_ = far.Close()

@@ -403,16 +403,16 @@ func TestASilentPeerIsNoticedAndLeft(t *testing.T) {
 func TestPingsKeepAnIdleConnection(t *testing.T) {
 	t.Parallel()
 	a := &link.Acceptor{
-		Options: link.Options{Ping: time.Hour, Silence: 250 * time.Millisecond},
+		Options: link.Options{Ping: time.Hour, Silence: time.Second},
 		Accept:  func(*link.Link, *http.Request) (link.Handler, error) { return link.Handler{}, nil },
 	}
 	addr := accept(t, a)
 	down := make(chan error, 1)
-	l := dial(t, addr, link.Handler{Down: func(err error) { down <- err }}, link.Options{Ping: 50 * time.Millisecond, Silence: 250 * time.Millisecond})
+	l := dial(t, addr, link.Handler{Down: func(err error) { down <- err }}, link.Options{Ping: 100 * time.Millisecond, Silence: time.Second})
 	select {
 	case err := <-down:
 		t.Errorf("an idle connection broke: %v", err)
-	case <-time.After(time.Second):
+	case <-time.After(3 * time.Second):
 	}
 	if s := l.Status(); !s.Connected || s.Generation != 1 {
 		t.Errorf("status %+v", s)

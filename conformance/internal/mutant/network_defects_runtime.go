@@ -104,17 +104,20 @@ func forwardingDefects() []defect {
 // watched makes a defect that remembers what the heartbeats tell of the runtime.
 func watched(d defect) defect {
 	d.Reply = beat(ofProvider, func(w *wrapper, m message) message {
-		w.keep("status", m.text("status"))
+		switch healthy := m.text("status") == "healthy"; {
+		case healthy:
+			w.keep("well", true)
+		case w.kept("well") == true:
+			w.keep("lost", true)
+		}
 		return m
 	})
 	return d
 }
 
-// away reports whether the last heartbeat told of a runtime that is not well.
-func away(w *wrapper) bool {
-	status, _ := w.kept("status").(string)
-	return status != "" && status != "healthy"
-}
+// hasLost reports whether a heartbeat has told that the runtime, once well, is
+// not. It stays so: when the runtime comes back is a matter of luck.
+func hasLost(w *wrapper) bool { return w.kept("lost") == true }
 
 // heldID is the requestId of a prompt that is given to the provider later.
 const heldID = "held"
@@ -126,7 +129,7 @@ func runtimeAwayDefects() []defect {
 		Name: "swaps-two-prompts", Check: "NT-022", Also: []string{"NT-033"},
 		Doc: "gives prompts that waited to the runtime in threads, of which one was faster than the one before",
 		Request: request("providerAgentStart", func(w *wrapper, m message) message {
-			if !away(w) {
+			if !hasLost(w) {
 				return m
 			}
 			switch w.count("prompt") {
@@ -186,9 +189,9 @@ func runtimeAwayDefects() []defect {
 		},
 		watched(defect{
 			Name: "serves-no-files-without-a-runtime", Check: "NT-026",
-			Doc: "refuses file requests when the runtime is gone",
+			Doc: "refuses file requests once the runtime has gone",
 			Request: func(w *wrapper, m message) []message {
-				if m.text("type") != "providerReadFile" || !away(w) {
+				if m.text("type") != "providerReadFile" || !hasLost(w) {
 					return list(m)
 				}
 				w.say(failure(m, "providerReadFileResponse", "providerReadFile: the runtime is gone", "unavailable"))
@@ -197,9 +200,9 @@ func runtimeAwayDefects() []defect {
 		}),
 		watched(defect{
 			Name: "loses-the-first-prompt", Check: "NT-027", Also: []string{"NT-022", "NT-033"},
-			Doc: "acknowledges a prompt that it wrote to a runtime that is dead",
+			Doc: "acknowledges the first prompt after the runtime has died, and loses it",
 			Request: request("providerAgentStart", func(w *wrapper, m message) message {
-				if !away(w) || !w.first("lost") {
+				if !hasLost(w) || !w.first("prompt lost") {
 					return m
 				}
 				w.say(success(m, started, nil))

@@ -2,6 +2,7 @@ package faultproxy_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"net"
@@ -149,6 +150,36 @@ func TestCutCutsAllThatIsOpen(t *testing.T) {
 		}
 	}
 	if s := w.Stats(); s.Cuts != 2 || s.Open != 0 {
+		t.Errorf("stats %+v", s)
+	}
+}
+
+func TestCutCutsAlsoWhatIsJustBeingConnected(t *testing.T) {
+	connecting, goOn := make(chan struct{}), make(chan struct{})
+	far, other := net.Pipe()
+	defer other.Close()
+	p, err := faultproxy.Listen(func(context.Context) (net.Conn, error) {
+		close(connecting)
+		<-goOn
+		return far, nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	near, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", p.Addr())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer near.Close()
+	<-connecting
+	p.Cut(faultproxy.Reset)
+	close(goOn)
+	_ = near.SetReadDeadline(time.Now().Add(20 * time.Second))
+	if _, err := near.Read(make([]byte, 1)); !errors.Is(err, syscall.ECONNRESET) {
+		t.Errorf("after the cut: %v", err)
+	}
+	if s := p.Stats(); s.Cuts != 1 || s.Open != 0 {
 		t.Errorf("stats %+v", s)
 	}
 }

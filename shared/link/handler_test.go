@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -86,6 +87,7 @@ func TestAReleasedMessageLetsTheNextOneComeBeforeItIsDone(t *testing.T) {
 func TestGatheredAnswersLeaveTogetherOrWhenFlushed(t *testing.T) {
 	addr, conns := plainPeer(t)
 	arrived := make(chan struct{})
+	arrive := sync.OnceFunc(func() { close(arrived) })
 	var l *link.Link
 	ready := make(chan struct{})
 	send := func(text string) {
@@ -105,6 +107,7 @@ func TestGatheredAnswersLeaveTogetherOrWhenFlushed(t *testing.T) {
 			send("answer")
 		}
 	}}, link.Options{Gather: true})
+	t.Cleanup(arrive) // before the link is closed
 	close(ready)
 	ws := within(t, conns, "connection")
 	defer ws.Close()
@@ -128,7 +131,7 @@ func TestGatheredAnswersLeaveTogetherOrWhenFlushed(t *testing.T) {
 	}
 	say("flush")
 	hear("flushed")
-	close(arrived)
+	arrive()
 	hear("after")
 }
 

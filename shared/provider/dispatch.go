@@ -128,7 +128,7 @@ func (d *dispatcher) submit(j job) {
 	switch {
 	case full:
 		d.settle(&f.place, nil, wire.Errorf(wire.Unavailable, "%s: %d requests are waiting already; try again later", j.verb.Type, maxPending))
-	case j.quick && j.yield != nil && len(before) == 0 && d.roomNow(&f.place):
+	case j.quick && j.yield != nil && len(before) == 0 && d.hasRoom(&f.place):
 		d.quick.Store(f)
 		d.watch()
 		result, err := d.call(f)
@@ -284,7 +284,8 @@ func (d *dispatcher) wait(f *flight, before []<-chan struct{}) error {
 func (d *dispatcher) room(place *answer) (left <-chan struct{}, ok bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.unsent <= d.most || d.lanes[place.job.verb.Response].isNext(place) {
+	in := d.lanes[place.job.verb.Response]
+	if d.unsent <= d.most || len(in.queue) > 0 && in.queue[0] == place {
 		return nil, true
 	}
 	if d.left == nil {
@@ -293,14 +294,11 @@ func (d *dispatcher) room(place *answer) (left <-chan struct{}, ok bool) {
 	return d.left, false
 }
 
-// roomNow is room for one that does not wait.
-func (d *dispatcher) roomNow(place *answer) bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.unsent <= d.most || d.lanes[place.job.verb.Response].isNext(place)
+// hasRoom is room for one that does not wait.
+func (d *dispatcher) hasRoom(place *answer) bool {
+	_, ok := d.room(place)
+	return ok
 }
-
-func (l *lane) isNext(place *answer) bool { return len(l.queue) > 0 && l.queue[0] == place }
 
 func (d *dispatcher) call(f *flight) (result any, err error) {
 	defer func() {

@@ -382,8 +382,14 @@ func TestAMalformedStartIsRefusedInItsTurnAndDisturbsNothing(t *testing.T) {
 	bad["environmentName"] = 5
 	s.send(bad)
 	s.send(message{"type": "providerStop", "requestId": "bad stop", "onStop": "explode"})
-	s.call(message{"type": "providerHeartbeatRequest", "requestId": "seen", "providerId": "prov-1"}) // both have been read
+	s.send(message{"type": "providerHeartbeatRequest", "requestId": "seen", "providerId": "prov-1"})
+	early := s.read(func(m message) bool {
+		return m["requestId"] == "seen" || m["action"] == "providerStartResponse" || m["action"] == "providerStopResponse"
+	})
 	close(goOn)
+	if early["requestId"] != "seen" { // which tells that both have been read
+		t.Fatalf("while the start is under way: %v", early)
+	}
 	for _, want := range []struct {
 		id   string
 		code any

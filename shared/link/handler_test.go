@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"net/http"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -138,6 +139,15 @@ func TestGatheredAnswersLeaveTogetherOrWhenFlushed(t *testing.T) {
 // A plain peer acknowledges nothing. What the connection took as a whole counts
 // as sent; what it took in part, or not at all, goes to the next connection.
 func TestAPlainPeerThatStopsReadingSeesNothingTwice(t *testing.T) {
+	for i := range 20 { // who writes when the peer takes no more is a matter of luck
+		t.Run(strconv.Itoa(i), func(t *testing.T) {
+			t.Parallel()
+			stopsReading(t)
+		})
+	}
+}
+
+func stopsReading(t *testing.T) {
 	addr, conns := plainPeer(t)
 	l := dial(t, addr, link.Handler{}, link.Options{RetryFirst: 10 * time.Millisecond})
 	ws := within(t, conns, "connection")

@@ -55,6 +55,8 @@ type HostSpec struct {
 	// Resume deals with a removal that was interrupted: it either finishes it
 	// (gone) or leaves the environment whole.
 	Resume func(ctx context.Context, rec *resource.Record) (gone bool, err error)
+	// Launcher starts the runtime; nil starts it as a process of this machine.
+	Launcher runtime.Launcher
 	// Placement completes what the server is told of the place.
 	Placement wire.Placement
 	// Protected are names at the root that file requests never change; see
@@ -63,7 +65,7 @@ type HostSpec struct {
 }
 
 // Host is an environment that is a directory on this machine, with a runtime
-// process beside it. It is most of an [Environment]: a provider embeds it and
+// that works in it. It is most of an [Environment]: a provider embeds it and
 // adds Remove and what it can do besides.
 type Host struct {
 	spec   HostSpec
@@ -84,10 +86,10 @@ type Host struct {
 
 	mu       sync.Mutex
 	rec      resource.Record
-	proc     *runtime.Process // nil without a runtime, or while it is being restarted
-	changed  chan struct{}    // closed and replaced when proc changes
-	down     error            // why there is no proc
-	asked    bool             // somebody asked for a restart: it is no crash, and waits for no pause
+	proc     runtime.Handle // nil without a runtime, or while it is being restarted
+	changed  chan struct{}  // closed and replaced when proc changes
+	down     error          // why there is no proc
+	asked    bool           // somebody asked for a restart: it is no crash, and waits for no pause
 	stop     context.CancelFunc
 	watching sync.WaitGroup
 	released bool
@@ -103,6 +105,9 @@ func OpenHost(ctx context.Context, req *OpenRequest, spec HostSpec) (*Host, erro
 		if _, err := req.Store.Get(req.ResourceID); err == nil {
 			id = req.ResourceID
 		}
+	}
+	if spec.Launcher == nil {
+		spec.Launcher = runtime.Local{}
 	}
 	h := &Host{
 		spec: spec, log: req.Log, set: req.Settings, name: req.EnvironmentName, store: req.Store,
@@ -291,10 +296,10 @@ func (h *Host) startRuntime(ctx context.Context, req *OpenRequest) error {
 
 const stopGrace = 5 * time.Second
 
-func (h *Host) launch(ctx context.Context) (*runtime.Process, error) {
+func (h *Host) launch(ctx context.Context) (runtime.Handle, error) {
 	now := h.Record().Runtime
 	if now != nil && !h.fresh {
-		proc, err := runtime.Adopt(ctx, h.spawnSpec(), *now)
+		proc, err := h.spec.Launcher.Adopt(ctx, h.spawnSpec(), *now)
 		if err == nil || wire.CodeOf(err) != wire.NotFound {
 			return proc, err
 		}
@@ -310,7 +315,7 @@ func (h *Host) launch(ctx context.Context) (*runtime.Process, error) {
 		}
 	}
 	h.fresh = false
-	return runtime.Start(ctx, h.spawnSpec())
+	return h.spec.Launcher.Start(ctx, h.spawnSpec())
 }
 
 // newRuntime is the record of a runtime that is about to be started.
@@ -340,7 +345,7 @@ func portBlock(id resource.ID) []string {
 }
 
 // keep puts a running runtime on record and hands it to whoever dials.
-func (h *Host) keep(proc *runtime.Process) error {
+func (h *Host) keep(proc runtime.Handle) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.proc, h.down = proc, nil

@@ -6,9 +6,9 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"time"
 
 	"github.com/codeboltai/codebolt-providers/shared/resource"
+	"github.com/codeboltai/codebolt-providers/shared/runtime"
 	"github.com/codeboltai/codebolt-providers/shared/wire"
 	"github.com/codeboltai/codebolt-providers/shared/workspace"
 )
@@ -134,27 +134,17 @@ func (h *Host) Record() resource.Record {
 }
 
 // unwatch ends the supervision and takes the runtime over.
-func (h *Host) unwatch() (proc processHandle) {
+func (h *Host) unwatch() runtime.Handle {
 	if h.stop != nil {
 		h.stop()
 		h.watching.Wait()
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	p := h.proc
+	proc := h.proc
 	h.proc = nil
 	h.down = wire.Errorf(wire.NotRunning, "the environment is closed")
-	if p == nil {
-		return nil
-	}
-	return p
-}
-
-// processHandle is what is left to do with a runtime that nobody supervises.
-type processHandle interface {
-	Agents(ctx context.Context) (int, error)
-	Stop(ctx context.Context, grace time.Duration) error
-	Release()
+	return proc
 }
 
 func (h *Host) letGo(ctx context.Context, spareAgents bool) error {

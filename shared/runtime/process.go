@@ -2,12 +2,8 @@ package runtime
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
-	"io"
 	"net"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -79,51 +75,11 @@ func dial(ctx context.Context, address string) (net.Conn, error) {
 	return conn, nil
 }
 
-// request makes one HTTP call of the runtime.
-func request(ctx context.Context, address, token, method, path string) ([]byte, error) {
-	transport := &http.Transport{
-		DialContext:       func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx, address) },
-		DisableKeepAlives: true,
-	}
-	req, err := http.NewRequestWithContext(ctx, method, "http://runtime"+path, nil)
-	if err != nil {
-		return nil, err
-	}
-	if token != "" {
-		req.Header.Set("Authorization", "Bearer "+token)
-	}
-	resp, err := transport.RoundTrip(req)
-	if err != nil {
-		return nil, err
-	}
-	defer resp.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
-	if err == nil && resp.StatusCode >= 300 {
-		err = wire.Errorf(wire.Unavailable, "the runtime answered %s with status %d", path, resp.StatusCode)
-	}
-	return body, err
-}
-
-// healthLimit bounds a look at a runtime's health.
-const healthLimit = 2 * time.Second
-
-func health(ctx context.Context, address, token string) (wire.RuntimeHealth, error) {
-	ctx, cancel := context.WithTimeout(ctx, healthLimit)
-	defer cancel()
-	var h wire.RuntimeHealth
-	body, err := request(ctx, address, token, http.MethodGet, "/health")
-	if err == nil {
-		err = json.Unmarshal(body, &h)
-	}
-	if err != nil {
-		return h, fmt.Errorf("health of the runtime: %w", err)
-	}
-	return h, nil
-}
+func (p *Process) caller() Caller { return Caller{Dial: p.Dial, Token: p.token} }
 
 // Health asks the runtime how it is. It answers within two seconds.
 func (p *Process) Health(ctx context.Context) (wire.RuntimeHealth, error) {
-	h, err := health(ctx, p.record.Address, p.token)
+	h, err := p.caller().Health(ctx)
 	if err == nil && !p.record.Upstream && h.InstanceID != p.record.InstanceID {
 		err = wire.Errorf(wire.Conflict, "health of the runtime: another process answers at %s", p.record.Address)
 	}
@@ -163,7 +119,7 @@ func (p *Process) Stop(ctx context.Context, grace time.Duration) error {
 		terminate(p.record)
 	} else {
 		ask, cancel := context.WithTimeout(ctx, grace)
-		if _, err := request(ask, p.record.Address, p.token, http.MethodPost, "/shutdown"); err != nil {
+		if err := p.caller().Shutdown(ask); err != nil {
 			terminate(p.record)
 		}
 		cancel()
@@ -220,7 +176,7 @@ func Adopt(ctx context.Context, spec Spec, rec resource.RuntimeRecord) (*Process
 		if started, alive := resource.ProcessStarted(rec.PID); !alive || started != rec.Started {
 			return nil, wire.Errorf(wire.NotFound, "adopt the runtime: it has ended")
 		}
-		if _, err := health(ctx, rec.Address, ""); err != nil {
+		if _, err := p.caller().Health(ctx); err != nil {
 			return nil, wire.Errorf(wire.NotFound, "adopt the runtime: %w", err)
 		}
 	} else {

@@ -238,7 +238,7 @@ func startUpstream(ctx context.Context, spec Spec, logFile *os.File) (*Process, 
 		case <-ticker.C:
 		}
 		if saidReady(logFile.Name(), from) {
-			if _, err := health(ctx, address, ""); err == nil {
+			if _, err := p.caller().Health(ctx); err == nil {
 				err := os.WriteFile(filepath.Join(spec.Dir, AddressFile), []byte(address), 0o600)
 				if err == nil {
 					return p, nil

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/codeboltai/codebolt-providers/conformance/server"
+	"github.com/codeboltai/codebolt-providers/shared/gitrepo"
 	"github.com/codeboltai/codebolt-providers/shared/provider"
 	"github.com/codeboltai/codebolt-providers/shared/resource"
 	"github.com/codeboltai/codebolt-providers/shared/wire"
@@ -209,13 +210,14 @@ func TestWhatAKilledRemovalPutIntoTheTrashIsDeletedByTheNextStart(t *testing.T) 
 	if err := store.Update(rec); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := resource.Trash(path, trashOf(path)); err != nil {
+	trash := filepath.Join(filepath.Dir(path), gitrepo.TrashName)
+	if _, err := resource.Trash(path, trash); err != nil {
 		t.Fatal(err)
 	}
 	if started := s.start(e); started.Attached || started.WorkspacePath != path {
 		t.Errorf("%+v", started.StartResult)
 	}
-	if left, err := os.ReadDir(trashOf(path)); err == nil {
+	if left, err := os.ReadDir(trash); err == nil {
 		t.Errorf("in the trash still: %v", left)
 	}
 }

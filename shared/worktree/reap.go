@@ -1,4 +1,4 @@
-package main
+package worktree
 
 import (
 	"context"
@@ -11,15 +11,13 @@ import (
 	"github.com/codeboltai/codebolt-providers/shared/resource"
 )
 
-// reap finds what earlier lives left: interrupted starts and removals on record,
-// and worktrees that git knows as ours and no record names.
-func reap(ctx context.Context, req provider.ReapRequest) ([]provider.Orphan, error) {
+// Reap finds what earlier lives left of environments of spec.Kind: interrupted
+// starts and removals on record, and worktrees that git knows as ours and no
+// record names. It is a [provider.Reaper]'s Reap; of spec, Kind and Beside.Remove
+// are used.
+func Reap(ctx context.Context, req provider.ReapRequest, spec Spec) ([]provider.Orphan, error) {
 	git := gitrepo.Options{}
-	found, err := provider.ReapHosts(ctx, req, provider.HostSpec{
-		Kind:    kind,
-		Discard: func(ctx context.Context, rec *resource.Record) error { return discard(ctx, git, rec) },
-		Resume:  func(ctx context.Context, rec *resource.Record) (bool, error) { return resume(ctx, git, rec) },
-	}, func(rec *resource.Record) string { return trashOf(rec.Path) })
+	found, err := provider.ReapHosts(ctx, req, hostSpec(spec, git), func(rec *resource.Record) string { return trashOf(rec.Path) })
 	errs := []error{err}
 	records, err := req.Store.List()
 	if err != nil {
@@ -27,10 +25,10 @@ func reap(ctx context.Context, req provider.ReapRequest) ([]provider.Orphan, err
 	}
 	keys, repos := map[string]bool{}, map[string]bool{}
 	for _, rec := range records {
-		if rec.Resource.Kind() != kind {
+		keys[rec.Resource.Key()] = true // also of other kinds: they are somebody's
+		if rec.Resource.Kind() != spec.Kind {
 			continue
 		}
-		keys[rec.Resource.Key()] = true
 		if d, err := detailsOf(rec); err == nil {
 			repos[d.CommonDir] = true
 		}

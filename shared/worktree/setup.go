@@ -1,4 +1,4 @@
-package main
+package worktree
 
 import (
 	"bytes"
@@ -16,7 +16,7 @@ const setupOutput = 2000
 
 // runSetup runs the configured command in a new worktree. The environment that
 // it prepares is not open before it has ended well.
-func runSetup(ctx context.Context, dir string, cfg config) error {
+func runSetup(ctx context.Context, dir string, cfg Config) error {
 	limit := cfg.SetupTimeout
 	if limit <= 0 {
 		limit = 10 * time.Minute

@@ -1,4 +1,4 @@
-package main
+package worktree
 
 import (
 	"cmp"
@@ -12,18 +12,39 @@ import (
 	"github.com/codeboltai/codebolt-providers/shared/gitrepo"
 	"github.com/codeboltai/codebolt-providers/shared/provider"
 	"github.com/codeboltai/codebolt-providers/shared/resource"
+	"github.com/codeboltai/codebolt-providers/shared/runtime"
 	"github.com/codeboltai/codebolt-providers/shared/wire"
 )
 
-const (
-	// kind is the first part of this provider's resource ids.
-	kind = "worktree"
-	// mark begins the reason for which our worktrees are locked.
-	mark = "codebolt environment "
-)
+// mark begins the reason for which our worktrees are locked.
+const mark = "codebolt environment "
 
-// worktrees opens environments that are a branch and a worktree of a repository.
-type worktrees struct{}
+// Spec says what kind of environment is opened around a worktree. The zero value
+// of all but Kind is an environment that is a worktree and nothing else.
+type Spec struct {
+	// Kind is the first part of the resource ids, such as "worktree".
+	Kind string
+	// Launcher starts the runtime; nil starts it as a process of this machine.
+	Launcher runtime.Launcher
+	// Beside is what the environment has besides its worktree.
+	Beside Beside
+}
+
+// Beside is what an environment has besides its worktree, such as a container.
+// Every function may be nil. The facts are what Plan returned, from the record.
+type Beside struct {
+	// Plan decides what there will be, and returns it, any value that marshals. It
+	// changes nothing; the record is written before anything is made.
+	Plan func(ctx context.Context, wt gitrepo.Worktree) (facts any, err error)
+	// Attach takes up an environment that is on record.
+	Attach func(ctx context.Context, facts wire.Raw) error
+	// Refresh brings the worktree up to date with what has the agents' work, when
+	// that is elsewhere. It is called before the worktree is looked at.
+	Refresh func(ctx context.Context) error
+	// Remove removes all of it that exists, made by a start that failed or by one
+	// that did not. It is idempotent, and comes before the worktree goes.
+	Remove func(ctx context.Context, rec *resource.Record, facts wire.Raw) error
+}
 
 // details is what the ownership record keeps of an environment.
 type details struct {
@@ -32,11 +53,15 @@ type details struct {
 	// Snapshot is the ref that holds the work while the environment is being
 	// removed.
 	Snapshot string `json:"snapshot,omitzero"`
+	// Beside is what Beside.Plan returned.
+	Beside wire.Raw `json:"beside,omitzero"`
 }
 
-// Open implements provider.Provider.
-func (worktrees) Open(ctx context.Context, req *provider.OpenRequest) (provider.Environment, error) {
-	var cfg config
+// Open opens the environment that req names: a worktree of the project on a
+// branch of its own, and what spec adds to it. It is a [provider.Provider]'s
+// Open.
+func Open(ctx context.Context, req *provider.OpenRequest, spec Spec) (*Environment, error) {
+	var cfg Config
 	if err := req.Decode(&cfg); err != nil {
 		return nil, err
 	}
@@ -50,24 +75,31 @@ func (worktrees) Open(ctx context.Context, req *provider.OpenRequest) (provider.
 	if err != nil {
 		return nil, err
 	}
-	env := &environment{cfg: cfg}
+	env := &Environment{cfg: cfg, spec: spec}
 	git := gitrepo.Options{Timeout: req.Settings.Timeouts.GitOperations, Log: req.Log}
 	maker := &maker{req: req, cfg: cfg, git: git, path: path, env: env}
-	env.Host, err = provider.OpenHost(ctx, req, provider.HostSpec{
-		Kind: kind, Path: path, Phase: "worktree", Placement: place, Protected: []string{".git"},
-		Plan: maker.plan, Create: maker.create, Attach: maker.attach,
-		Discard: func(ctx context.Context, rec *resource.Record) error { return discard(ctx, git, rec) },
-		Resume:  func(ctx context.Context, rec *resource.Record) (bool, error) { return resume(ctx, git, rec) },
-	})
-	if err != nil {
+	hosted := hostSpec(spec, git)
+	hosted.Path, hosted.Phase, hosted.Placement, hosted.Protected = path, "worktree", place, []string{".git"}
+	hosted.Plan, hosted.Create, hosted.Attach = maker.plan, maker.create, maker.attach
+	if env.Host, err = provider.OpenHost(ctx, req, hosted); err != nil {
 		return nil, err
 	}
 	return env, nil
 }
 
-// PlanPath implements provider.PathPlanner.
-func (worktrees) PlanPath(_ context.Context, req *provider.PlanRequest) (wire.Placement, error) {
-	var cfg config
+// hostSpec is what is the same whether an environment is opened or reaped.
+func hostSpec(spec Spec, git gitrepo.Options) provider.HostSpec {
+	return provider.HostSpec{
+		Kind: spec.Kind, Launcher: spec.Launcher,
+		Discard: func(ctx context.Context, rec *resource.Record) error { return discard(ctx, spec, git, rec) },
+		Resume:  func(ctx context.Context, rec *resource.Record) (bool, error) { return resume(ctx, spec, git, rec) },
+	}
+}
+
+// Plan tells where an environment of that kind would be. It is a
+// [provider.PathPlanner]'s PlanPath.
+func Plan(req *provider.PlanRequest, kind string) (wire.Placement, error) {
+	var cfg Config
 	if err := req.Decode(&cfg); err != nil {
 		return wire.Placement{}, err
 	}
@@ -83,7 +115,7 @@ func (worktrees) PlanPath(_ context.Context, req *provider.PlanRequest) (wire.Pl
 }
 
 // placement decides where a worktree goes.
-func placement(cfg config, project, requested, name string) (wire.Placement, string, error) {
+func placement(cfg Config, project, requested, name string) (wire.Placement, string, error) {
 	host := provider.HostPath{Project: project, Requested: requested, Base: cfg.WorktreeBaseDir, Folder: "worktrees", Name: name}
 	path, _, err := host.Resolve()
 	if err != nil {
@@ -106,10 +138,10 @@ func placement(cfg config, project, requested, name string) (wire.Placement, str
 // maker makes and attaches one environment.
 type maker struct {
 	req  *provider.OpenRequest
-	cfg  config
+	cfg  Config
 	git  gitrepo.Options
 	path string
-	env  *environment
+	env  *Environment
 	repo *gitrepo.Repo // of the project; set by plan
 }
 
@@ -146,7 +178,20 @@ func (m *maker) plan(ctx context.Context) (any, error) {
 		naming.Wait()
 		err = cmp.Or(err, named)
 	}
-	return details{Worktree: wt, ProjectTop: repo.Top()}, err
+	if err != nil {
+		return nil, err
+	}
+	d := details{Worktree: wt, ProjectTop: repo.Top()}
+	if plan := m.env.spec.Beside.Plan; plan != nil {
+		facts, err := plan(ctx, wt)
+		if err != nil {
+			return nil, err
+		}
+		if d.Beside, err = wire.Marshal(facts); err != nil {
+			return nil, err
+		}
+	}
+	return d, nil
 }
 
 // branchTries is how many names beside the first are tried for a branch.
@@ -177,7 +222,7 @@ func (m *maker) create(ctx context.Context, rec *resource.Record) error {
 	if err != nil {
 		return err
 	}
-	m.env.repo, m.env.wt = m.repo, d.Worktree
+	m.env.repo, m.env.details = m.repo, d
 	if err := m.exclude(ctx); err != nil {
 		return err
 	}
@@ -259,14 +304,31 @@ func (m *maker) attach(ctx context.Context, rec *resource.Record) error {
 	if err != nil {
 		return err
 	}
-	m.env.repo, m.env.wt = repo, d.Worktree
-	return repo.Attach(ctx, d.Worktree)
+	m.env.repo, m.env.details = repo, d
+	if err := repo.Attach(ctx, d.Worktree); err != nil {
+		return err
+	}
+	if attach := m.env.spec.Beside.Attach; attach != nil {
+		return attach(ctx, d.Beside)
+	}
+	return nil
+}
+
+// removeBeside removes what an environment has besides its worktree.
+func removeBeside(ctx context.Context, spec Spec, rec *resource.Record, d details) error {
+	if spec.Beside.Remove == nil {
+		return nil
+	}
+	return spec.Beside.Remove(ctx, rec, d.Beside)
 }
 
 // discard takes back a worktree in which nobody has worked.
-func discard(ctx context.Context, git gitrepo.Options, rec *resource.Record) error {
+func discard(ctx context.Context, spec Spec, git gitrepo.Options, rec *resource.Record) error {
 	d, err := detailsOf(rec)
 	if err != nil {
+		return err
+	}
+	if err := removeBeside(ctx, spec, rec, d); err != nil {
 		return err
 	}
 	if _, err := os.Stat(d.CommonDir); os.IsNotExist(err) {
@@ -280,9 +342,12 @@ func discard(ctx context.Context, git gitrepo.Options, rec *resource.Record) err
 }
 
 // resume finishes a removal: what was to be kept is kept already.
-func resume(ctx context.Context, git gitrepo.Options, rec *resource.Record) (gone bool, err error) {
+func resume(ctx context.Context, spec Spec, git gitrepo.Options, rec *resource.Record) (gone bool, err error) {
 	d, err := detailsOf(rec)
 	if err != nil {
+		return false, err
+	}
+	if err := removeBeside(ctx, spec, rec, d); err != nil {
 		return false, err
 	}
 	repo, err := gitrepo.Open(ctx, d.CommonDir, git)
@@ -300,9 +365,4 @@ func detailsOf(rec *resource.Record) (d details, err error) {
 		return d, wire.Errorf(wire.Internal, "the record %s has no usable details: %w", rec.Resource, err)
 	}
 	return d, nil
-}
-
-// Reap implements provider.Reaper.
-func (worktrees) Reap(ctx context.Context, req provider.ReapRequest) ([]provider.Orphan, error) {
-	return reap(ctx, req)
 }

@@ -1,4 +1,4 @@
-package main
+package worktree
 
 import (
 	"context"
@@ -15,34 +15,53 @@ import (
 	"github.com/codeboltai/codebolt-providers/shared/wire"
 )
 
-// environment is one open worktree.
-type environment struct {
+// Environment is one open worktree. It implements [provider.Environment] with all
+// that can be done with a git checkout; a provider embeds it.
+type Environment struct {
 	*provider.Host
-	cfg  config
-	repo *gitrepo.Repo
-	wt   gitrepo.Worktree
+	cfg     Config
+	spec    Spec
+	repo    *gitrepo.Repo
+	details details
+}
+
+// Worktree is the environment's worktree.
+func (e *Environment) Worktree() gitrepo.Worktree { return e.details.Worktree }
+
+// refresh brings the worktree up to date before it is looked at.
+func (e *Environment) refresh(ctx context.Context) error {
+	if e.spec.Beside.Refresh == nil {
+		return nil
+	}
+	return e.spec.Beside.Refresh(ctx)
 }
 
 // Health implements provider.Environment.
-func (e *environment) Health(ctx context.Context) provider.Health {
+func (e *Environment) Health(ctx context.Context) provider.Health {
 	health := e.Host.Health(ctx)
-	if _, err := os.Lstat(filepath.Join(e.wt.Path, ".git")); err != nil && health.Status != wire.Failing {
+	if _, err := os.Lstat(filepath.Join(e.details.Worktree.Path, ".git")); err != nil && health.Status != wire.Failing {
 		return provider.Health{Status: wire.Failing, Reasons: []string{"the worktree has lost its .git file: " + err.Error()}}
 	}
 	return health
 }
 
 // Diff implements provider.Differ.
-func (e *environment) Diff(ctx context.Context) (*wire.DiffResult, error) {
-	return e.repo.Diff(ctx, e.wt, gitrepo.DiffSpec{})
+func (e *Environment) Diff(ctx context.Context) (*wire.DiffResult, error) {
+	if err := e.refresh(ctx); err != nil {
+		return nil, err
+	}
+	return e.repo.Diff(ctx, e.details.Worktree, gitrepo.DiffSpec{})
 }
 
 // nothingChanged is what the Node provider gives for a patch without changes.
 const nothingChanged = "No changes found to merge."
 
 // Patch implements provider.Patcher.
-func (e *environment) Patch(ctx context.Context) (string, error) {
-	patch, err := e.repo.Patch(ctx, e.wt)
+func (e *Environment) Patch(ctx context.Context) (string, error) {
+	if err := e.refresh(ctx); err != nil {
+		return "", err
+	}
+	patch, err := e.repo.Patch(ctx, e.details.Worktree)
 	if err == nil && patch == "" && e.cfg.LegacyEmptyText {
 		patch = nothingChanged
 	}
@@ -51,7 +70,7 @@ func (e *environment) Patch(ctx context.Context) (string, error) {
 
 // PullRequest implements provider.PullRequester: it commits what is uncommitted,
 // pushes the branch, and opens a pull request where a token allows.
-func (e *environment) PullRequest(ctx context.Context, req *wire.SendPR) (*wire.PullRequest, error) {
+func (e *Environment) PullRequest(ctx context.Context, req *wire.SendPR) (*wire.PullRequest, error) {
 	title := firstOf(req.Title, e.cfg.PRTitle, "Changes of "+e.Record().EnvironmentName)
 	body := firstOf(req.Description, e.cfg.PRBody)
 	diff, err := e.Diff(ctx)
@@ -59,12 +78,12 @@ func (e *environment) PullRequest(ctx context.Context, req *wire.SendPR) (*wire.
 		return nil, err
 	}
 	if len(diff.Files) == 0 {
-		return nil, wire.Errorf(wire.Conflict, "pull request: nothing has changed since %s", short(e.wt.BaseOID))
+		return nil, wire.Errorf(wire.Conflict, "pull request: nothing has changed since %s", short(e.details.Worktree.BaseOID))
 	}
 	if err := e.commit(ctx, title); err != nil {
 		return nil, err
 	}
-	pushed, err := e.repo.Push(ctx, e.wt, gitrepo.PushSpec{Remote: e.cfg.Remote, Branch: req.Branch})
+	pushed, err := e.repo.Push(ctx, e.details.Worktree, gitrepo.PushSpec{Remote: e.cfg.Remote, Branch: req.Branch})
 	if err != nil {
 		return nil, err
 	}
@@ -99,8 +118,8 @@ func (e *environment) PullRequest(ctx context.Context, req *wire.SendPR) (*wire.
 }
 
 // commit commits what is uncommitted, if the policy allows.
-func (e *environment) commit(ctx context.Context, message string) error {
-	holds, err := e.repo.Holds(ctx, e.wt, gitrepo.HoldSpec{})
+func (e *Environment) commit(ctx context.Context, message string) error {
+	holds, err := e.repo.Holds(ctx, e.details.Worktree, gitrepo.HoldSpec{})
 	if err != nil {
 		return err
 	}
@@ -112,7 +131,7 @@ func (e *environment) commit(ctx context.Context, message string) error {
 		case e.cfg.CommitPolicy == "refuse":
 			return wire.Errorf(wire.Conflict, "pull request: %s; commit first, or set commitPolicy to autoCommit", hold.Detail)
 		default:
-			_, err := e.repo.Commit(ctx, e.wt, message)
+			_, err := e.repo.Commit(ctx, e.details.Worktree, message)
 			return err
 		}
 	}
@@ -123,12 +142,16 @@ func (e *environment) commit(ctx context.Context, message string) error {
 const keptSnapshots = 10
 
 // Remove implements provider.Environment.
-func (e *environment) Remove(ctx context.Context, how provider.RemovePolicy) (provider.Removal, error) {
-	d := details{Worktree: e.wt, ProjectTop: e.repo.Top()}
+func (e *Environment) Remove(ctx context.Context, how provider.RemovePolicy) (provider.Removal, error) {
+	d := e.details
+	d.Snapshot = ""
 	var beyond []string // work that a snapshot of this repository cannot have
 	removal := provider.HostRemoval{
 		Holds: func(ctx context.Context) ([]string, error) {
-			holds, err := e.repo.Holds(ctx, e.wt, gitrepo.HoldSpec{Disposable: e.cfg.DisposableIgnored})
+			if err := e.refresh(ctx); err != nil {
+				return nil, err
+			}
+			holds, err := e.repo.Holds(ctx, e.details.Worktree, gitrepo.HoldSpec{Disposable: e.cfg.DisposableIgnored})
 			var sentences []string
 			for _, h := range holds {
 				sentences = append(sentences, h.Detail)
@@ -142,7 +165,7 @@ func (e *environment) Remove(ctx context.Context, how provider.RemovePolicy) (pr
 			if len(beyond) > 0 {
 				return nil, beyond, nil
 			}
-			snap, err := e.repo.Snapshot(ctx, e.wt, gitrepo.SnapshotSpec{
+			snap, err := e.repo.Snapshot(ctx, e.details.Worktree, gitrepo.SnapshotSpec{
 				Ref: fmt.Sprintf("refs/codebolt/snapshots/%s/%d", e.Resource().Key(), time.Now().Unix()), Message: "Snapshot of " + e.Record().EnvironmentName + " before its removal",
 				IncludeIgnored: true, KeepLast: keptSnapshots,
 			})
@@ -162,9 +185,13 @@ func (e *environment) Remove(ctx context.Context, how provider.RemovePolicy) (pr
 		},
 		Details: func() any { return d },
 		Remove: func(ctx context.Context) ([]string, error) {
-			recovery, err := e.repo.Remove(ctx, e.wt, gitrepo.RemoveSpec{Snapshot: d.Snapshot})
+			rec := e.Record()
+			if err := removeBeside(ctx, e.spec, &rec, d); err != nil {
+				return nil, err
+			}
+			recovery, err := e.repo.Remove(ctx, e.details.Worktree, gitrepo.RemoveSpec{Snapshot: d.Snapshot})
 			if err == nil {
-				err = emptyTrash(ctx, e.wt.Path)
+				err = emptyTrash(ctx, e.details.Worktree.Path)
 			}
 			return recovery, err
 		},

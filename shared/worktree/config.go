@@ -1,4 +1,4 @@
-package main
+package worktree
 
 import (
 	"os"
@@ -8,8 +8,9 @@ import (
 	"github.com/codeboltai/codebolt-providers/shared/wire"
 )
 
-// config is what this provider can be told besides the base's settings.
-type config struct {
+// Config is what an environment of this kind can be told besides the base's
+// settings.
+type Config struct {
 	// WorktreeBaseDir is where the worktrees go; "" is the state directory.
 	// A relative path is relative to the project and is excluded from its git
 	// status.
@@ -47,7 +48,7 @@ type config struct {
 	LegacyEmptyText bool `config:"legacyEmptyText"`
 }
 
-func (c *config) check() error {
+func (c *Config) check() error {
 	oneOf := func(key, value string, allowed ...string) error {
 		for _, a := range allowed {
 			if value == a {
@@ -72,7 +73,7 @@ func (c *config) check() error {
 }
 
 // token is the GitHub token: configured, or from the usual variables.
-func (c *config) token() string {
+func (c *Config) token() string {
 	if c.GitHubToken != "" {
 		return c.GitHubToken
 	}

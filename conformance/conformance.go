@@ -94,6 +94,7 @@ func agentServer(t *testing.T) string {
 	t.Helper()
 	program := filepath.Join(t.TempDir(), "agentserver")
 	build := exec.CommandContext(t.Context(), "go", "build", "-o", program, agentServerPackage)
+	build.Env = append(os.Environ(), "CGO_ENABLED=0") // it may run in a container
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("build the agent server: %v\n%s", err, out)
 	}

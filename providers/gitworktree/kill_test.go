@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/codeboltai/codebolt-providers/conformance/server"
+	"github.com/codeboltai/codebolt-providers/conformance/stage"
 	"github.com/codeboltai/codebolt-providers/shared/gitrepo"
 	"github.com/codeboltai/codebolt-providers/shared/provider"
 	"github.com/codeboltai/codebolt-providers/shared/resource"
@@ -38,18 +39,18 @@ const (
 	killBoth     = "both"
 )
 
-func (s *stage) kill(e *server.Environment, victim string) {
+func (s *play) kill(e *server.Environment, victim string) {
 	if victim != killRuntime {
 		_ = e.Kill() // it may have ended by itself
 	}
 	if victim != killProvider {
-		s.killRuntimes()
+		s.KillRuntimes()
 	}
 }
 
 // interrupted starts an environment and kills at a moment.
-func (s *stage) interrupted(e *server.Environment, moment, victim string) {
-	s.t.Helper()
+func (s *play) interrupted(e *server.Environment, moment, victim string) {
+	s.T.Helper()
 	var once sync.Once
 	strike := func() { once.Do(func() { s.kill(e, victim) }) }
 	cancel := e.Subscribe(func(head wire.Header, frame []byte) {
@@ -68,14 +69,14 @@ func (s *stage) interrupted(e *server.Environment, moment, victim string) {
 		timer := time.AfterFunc(time.Duration(rand.Int64N(int64(90*time.Millisecond))), strike)
 		defer timer.Stop()
 	}
-	_, _ = e.Start(limit(s.t)) // whether it succeeds is not the question
+	_, _ = e.Start(stage.Limit(s.T)) // whether it succeeds is not the question
 	strike()
 	if victim != killRuntime {
-		if _, err := e.Wait(limit(s.t)); err != nil {
-			s.t.Fatal(err)
+		if _, err := e.Wait(stage.Limit(s.T)); err != nil {
+			s.T.Fatal(err)
 		}
 	}
-	_ = e.Close(limit(s.t)) // what was killed may not answer
+	_ = e.Close(stage.Limit(s.T)) // what was killed may not answer
 }
 
 func TestWhateverIsKilledAtWhateverMomentOfAStartHeals(t *testing.T) {
@@ -93,33 +94,33 @@ func TestWhateverIsKilledAtWhateverMomentOfAStartHeals(t *testing.T) {
 				}
 			}
 			t.Logf("%d kills", kills)
-			s.clean(0)
+			s.Clean(0)
 		})
 	}
 }
 
 // killedTwice kills a start that makes an environment, and one that attaches to
 // it.
-func (s *stage) killedTwice(name, moment, victim string) {
-	t := s.t
+func (s *play) killedTwice(name, moment, victim string) {
+	t := s.T
 	t.Helper()
-	e := s.env(name, nil, nil)
+	e := s.Env(name, nil, nil)
 	// The first time: what is made half must go or be finished.
 	s.interrupted(e, moment, victim)
-	path := s.start(e).WorkspacePath
-	write(t, filepath.Join(path, "uncommitted.txt"), name)
-	write(t, filepath.Join(path, "src", "file1.txt"), name)
-	s.close(e)
+	path := s.Start(e).WorkspacePath
+	stage.Write(t, filepath.Join(path, "uncommitted.txt"), name)
+	stage.Write(t, filepath.Join(path, "src", "file1.txt"), name)
+	s.Close(e)
 	// The second time: what is there must stay.
 	s.interrupted(e, moment, victim)
-	started := s.start(e)
-	if !started.Attached || started.WorkspacePath != path || read(t, filepath.Join(path, "uncommitted.txt")) != name || read(t, filepath.Join(path, "src", "file1.txt")) != name {
+	started := s.Start(e)
+	if !started.Attached || started.WorkspacePath != path || stage.Read(t, filepath.Join(path, "uncommitted.txt")) != name || stage.Read(t, filepath.Join(path, "src", "file1.txt")) != name {
 		t.Errorf("%s: attached %v at %s, was at %s", name, started.Attached, started.WorkspacePath, path)
 	}
-	if d := s.diff(e); len(d.Files) != 2 {
+	if d := s.Diff(e); len(d.Files) != 2 {
 		t.Errorf("%s: the diff has %d files: %+v", name, len(d.Files), d.Summary)
 	}
-	if r := s.stop(e, "snapshotAndRemove"); !r.Removed {
+	if r := s.Stop(e, "snapshotAndRemove"); !r.Removed {
 		t.Errorf("%s: not removed: %+v", name, r)
 	}
 }
@@ -131,50 +132,50 @@ func TestWhateverIsKilledInTheMiddleOfARunLosesNoFile(t *testing.T) {
 	for round := range 4 {
 		for _, victim := range []string{killProvider, killRuntime, killBoth} {
 			name := fmt.Sprintf("%s-%d", victim, round)
-			e, path := s.opened(name, nil)
-			h := listen(e)
-			s.agent(e, "worker", `i=0; while :; do i=$((i+1)); echo $i >> work.txt; echo $i; sleep 0.01; done`)
-			h.until(t, "the agent works", func() bool { return strings.Contains(h.output["worker"], "3\n") })
+			e, path := s.Opened(name, nil)
+			h := stage.Listen(e)
+			s.Agent(e, "worker", `i=0; while :; do i=$((i+1)); echo $i >> work.txt; echo $i; sleep 0.01; done`)
+			h.Until(t, "the agent works", func() bool { return strings.Contains(h.Output["worker"], "3\n") })
 			s.kill(e, victim)
 			kills++
 			if victim == killRuntime {
 				// The provider goes on, says what became of the agent and has a new runtime.
-				h.until(t, "the agent's end is told", func() bool { return h.ends["worker"] != nil })
-				if end := h.ends["worker"]; !end.Synthetic || end.Code != wire.Unavailable {
+				h.Until(t, "the agent's end is told", func() bool { return h.Ends["worker"] != nil })
+				if end := h.Ends["worker"]; !end.Synthetic || end.Code != wire.Unavailable {
 					t.Errorf("%s: the agent's end: %+v", name, end)
 				}
 			} else {
-				if _, err := e.Wait(limit(t)); err != nil {
+				if _, err := e.Wait(stage.Limit(t)); err != nil {
 					t.Fatal(err)
 				}
-				_ = e.Close(limit(t)) // what was killed does not answer
-				started := s.start(e)
+				_ = e.Close(stage.Limit(t)) // what was killed does not answer
+				started := s.Start(e)
 				if !started.Attached || started.WorkspacePath != path {
 					t.Errorf("%s: %+v", name, started.StartResult)
 				}
 			}
 			if victim == killProvider {
 				// The runtime went on, and what its agent said meanwhile is told.
-				h.mu.Lock()
-				before := len(h.output["worker"])
-				h.mu.Unlock()
-				h.until(t, "the agent is heard again", func() bool { return len(h.output["worker"]) > before })
-				h.mu.Lock()
-				for i, line := range strings.Split(strings.TrimSuffix(h.output["worker"], "\n"), "\n") {
+				h.Mu.Lock()
+				before := len(h.Output["worker"])
+				h.Mu.Unlock()
+				h.Until(t, "the agent is heard again", func() bool { return len(h.Output["worker"]) > before })
+				h.Mu.Lock()
+				for i, line := range strings.Split(strings.TrimSuffix(h.Output["worker"], "\n"), "\n") {
 					if line != fmt.Sprint(i+1) {
 						t.Errorf("%s: line %d of the output is %q", name, i+1, line)
 						break
 					}
 				}
-				h.mu.Unlock()
+				h.Mu.Unlock()
 			}
-			s.agent(e, "next", `echo "has $(wc -l < work.txt)"`)
-			h.until(t, "the next agent works", func() bool { return h.ends["next"] != nil })
+			s.Agent(e, "next", `echo "has $(wc -l < work.txt)"`)
+			h.Until(t, "the next agent works", func() bool { return h.Ends["next"] != nil })
 			var lines int
-			if _, err := fmt.Sscanf(h.output["next"], "has %d", &lines); err != nil || lines < 3 {
-				t.Errorf("%s: %q, %+v", name, h.output["next"], h.ends["next"])
+			if _, err := fmt.Sscanf(h.Output["next"], "has %d", &lines); err != nil || lines < 3 {
+				t.Errorf("%s: %q, %+v", name, h.Output["next"], h.Ends["next"])
 			}
-			if r := s.stop(e, "snapshotAndRemove"); !r.Removed {
+			if r := s.Stop(e, "snapshotAndRemove"); !r.Removed {
 				t.Errorf("%s: not removed: %+v", name, r)
 			}
 			if t.Failed() {
@@ -183,18 +184,18 @@ func TestWhateverIsKilledInTheMiddleOfARunLosesNoFile(t *testing.T) {
 		}
 	}
 	t.Logf("%d kills", kills)
-	s.clean(0)
+	s.Clean(0)
 }
 
 func TestWhatAKilledRemovalPutIntoTheTrashIsDeletedByTheNextStart(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
-	e, path := s.opened("e", nil)
-	if err := e.Close(limit(t)); err != nil {
+	e, path := s.Opened("e", nil)
+	if err := e.Close(stage.Limit(t)); err != nil {
 		t.Fatal(err)
 	}
 	// As a provider leaves it that is killed between the two steps of a removal.
-	store, err := resource.OpenStore(s.state)
+	store, err := resource.OpenStore(s.State)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -214,7 +215,7 @@ func TestWhatAKilledRemovalPutIntoTheTrashIsDeletedByTheNextStart(t *testing.T) 
 	if _, err := resource.Trash(path, trash); err != nil {
 		t.Fatal(err)
 	}
-	if started := s.start(e); started.Attached || started.WorkspacePath != path {
+	if started := s.Start(e); started.Attached || started.WorkspacePath != path {
 		t.Errorf("%+v", started.StartResult)
 	}
 	if left, err := os.ReadDir(trash); err == nil {

@@ -3,6 +3,7 @@
 # or with sudo that asks nothing, it installs the packages of those that are
 # missing; elsewhere it says which they are.
 set -euo pipefail
+PATH=$PATH:/usr/sbin:/sbin # where daemons are, which is not in every user's PATH
 missing=()
 for pair in "$@"; do
 	command -v "${pair%%:*}" >/dev/null 2>&1 || missing+=("${pair#*:}")

@@ -8,14 +8,16 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"testing"
 )
+
+// Tests are what Main runs: a *testing.M, or what runs one in its turn.
+type Tests interface{ Run() int }
 
 // Main is the body of a TestMain: it builds each program, given by its name and
 // the folder of its main package, into a temporary folder, tells that folder
 // through dir, runs the tests and returns the status to exit with. The folder is
 // gone afterwards.
-func Main(m *testing.M, dir *string, programs map[string]string) int {
+func Main(m Tests, dir *string, programs map[string]string) int {
 	var err error
 	if *dir, err = os.MkdirTemp("", "programs"); err != nil {
 		fmt.Fprintln(os.Stderr, err)

@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"testing"
 	"time"
 
 	"github.com/codeboltai/codebolt-providers/conformance/programtest"
@@ -16,7 +15,7 @@ import (
 
 // Main is [programtest.Main] for tests with a stage: git has no settings but an
 // author's name.
-func Main(m *testing.M, dir *string, programs map[string]string) int {
+func Main(m programtest.Tests, dir *string, programs map[string]string) int {
 	for name, value := range map[string]string{
 		"GIT_CONFIG_GLOBAL": os.DevNull, "GIT_CONFIG_NOSYSTEM": "1", "GIT_AUTHOR_NAME": "a", "GIT_AUTHOR_EMAIL": "a@localhost",
 		"GIT_COMMITTER_NAME": "a", "GIT_COMMITTER_EMAIL": "a@localhost",

@@ -9,6 +9,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -20,7 +21,6 @@ import (
 	"time"
 
 	"github.com/codeboltai/codebolt-providers/conformance/server"
-	"github.com/codeboltai/codebolt-providers/manifests"
 	"github.com/codeboltai/codebolt-providers/shared/manifest"
 	"github.com/codeboltai/codebolt-providers/shared/resource"
 	"github.com/codeboltai/codebolt-providers/shared/wire"
@@ -32,9 +32,9 @@ type Stage struct {
 	Project  string // a git repository
 	State    string // the state directory
 	Server   *server.Server
-	Log      *Buffer  // what the providers log
-	Provider string   // name in the manifests
-	Programs string   // folder with the provider's program and the runtime
+	Log      *Buffer // what the providers log
+	Program  string  // the provider's, with codebolt-runtime beside it
+	Manifest *manifest.Manifest
 	Environ  []string // further variables of the providers
 	Config   Settings // of every environment
 }
@@ -61,12 +61,13 @@ func (b *Buffer) String() string {
 
 // Options say whose tests these are.
 type Options struct {
-	Provider string // a name in the manifests
-	// Programs is a folder with the provider's program and codebolt-runtime.
-	Programs string
-	Project  string   // "" is a new one; see NewProject
-	Config   Settings // of every environment
-	Environ  []string // further variables of the providers
+	// Program is the provider's, with codebolt-runtime beside it.
+	Program string
+	// Manifests is the folder with codeboltprovider.yaml and providers.yaml.
+	Manifests fs.FS
+	Project   string   // "" is a new one; see NewProject
+	Config    Settings // of every environment
+	Environ   []string // further variables of the providers
 }
 
 // New sets a stage that is cleared away after the test.
@@ -77,9 +78,12 @@ func New(t *testing.T, o Options) *Stage {
 	}
 	s := &Stage{
 		T: t, Project: o.Project, State: t.TempDir(), Log: &Buffer{},
-		Provider: o.Provider, Programs: o.Programs, Config: o.Config, Environ: o.Environ,
+		Program: o.Program, Config: o.Config, Environ: o.Environ,
 	}
 	var err error
+	if s.Manifest, err = manifest.Load(o.Manifests, "."); err != nil {
+		t.Fatal(err)
+	}
 	if s.Server, err = server.New(server.Options{}); err != nil {
 		t.Fatal(err)
 	}
@@ -153,12 +157,8 @@ type Settings map[string]any
 // members of start too.
 func (s *Stage) Env(name string, config Settings, start map[string]any) *server.Environment {
 	s.T.Helper()
-	m, folder, err := manifests.Load(s.Provider)
-	if err != nil {
-		s.T.Fatal(err)
-	}
 	e, err := s.Server.Create(server.EnvironmentSpec{
-		Name: name, ProjectPath: s.Project, Program: filepath.Join(s.Programs, "codebolt-provider-"+folder), Manifest: m,
+		Name: name, ProjectPath: s.Project, Program: s.Program, Manifest: s.Manifest,
 		Env: append(s.Environ, resource.EnvStateDir+"="+s.State), Config: manifest.Merge(s.Config, config), Start: start, Stderr: s.Log,
 	})
 	if err != nil {
@@ -357,7 +357,7 @@ func (s *Stage) Processes() map[int]string {
 // Runtimes are the runtimes of this stage that are processes of this machine.
 func (s *Stage) Runtimes() (pids []int) {
 	for pid, cmd := range s.Processes() {
-		if strings.HasPrefix(cmd, filepath.Join(s.Programs, "codebolt-runtime")+" ") {
+		if strings.HasPrefix(cmd, filepath.Join(filepath.Dir(s.Program), "codebolt-runtime")+" ") {
 			pids = append(pids, pid)
 		}
 	}

@@ -4,9 +4,11 @@ package main
 
 import (
 	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/codeboltai/codebolt-providers/conformance/stage"
+	"github.com/codeboltai/codebolt-providers/manifests"
 )
 
 // programs is the folder with the provider and the runtime, built for these
@@ -26,5 +28,7 @@ func newStage(t *testing.T) *play { return stageOn(t, "") }
 
 func stageOn(t *testing.T, project string) *play {
 	t.Helper()
-	return &play{stage.New(t, stage.Options{Provider: "git-worktree", Programs: programs, Project: project})}
+	return &play{stage.New(t, stage.Options{
+		Program: filepath.Join(programs, "codebolt-provider-gitworktree"), Manifests: manifests.Files("gitworktree"), Project: project,
+	})}
 }

@@ -14,6 +14,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/codeboltai/codebolt-providers/shared/resource"
 	"github.com/codeboltai/codebolt-providers/shared/wire"
 )
 
@@ -28,6 +29,9 @@ const (
 	// pipeRest is how long what a pipe holds may take to come out of it.
 	pipeRest = 50 * time.Millisecond
 )
+
+// envInstance tells a command, and all that it starts, which agent it is.
+const envInstance = "CODEBOLT_AGENT_INSTANCE"
 
 // withheld are variables of the runtime's environment that agents do not get:
 // they are how a provider finds its server.
@@ -98,7 +102,7 @@ func (s commands) environ(r Report, extra map[string]string) []string {
 	}
 	env = append(env,
 		"CODEBOLT_WORKSPACE="+r.Workspace, "CODEBOLT_ENVIRONMENT_NAME="+s.h.opt.Name,
-		"CODEBOLT_AGENT_INSTANCE="+r.InstanceID, wire.EnvRuntimeInstance+"="+s.h.opt.InstanceID)
+		envInstance+"="+r.InstanceID, wire.EnvRuntimeInstance+"="+s.h.opt.InstanceID)
 	for name, value := range extra {
 		env = append(env, name+"="+value)
 	}
@@ -200,9 +204,13 @@ func (c *command) attend(ctx context.Context, r Report, stdout, stderr *os.File)
 	go func() { waitErr = c.cmd.Wait(); close(c.gone) }()
 
 	group := c.cmd.Process.Pid
-	c.await(ctx, group)
+	asked := c.await(ctx, group)
 	// What the command left running goes too: nothing else owns it.
 	stopped := endGroup(group, drained)
+	if asked {
+		// Whoever stops an agent means all of it, also what made itself independent.
+		resource.KillMarked(envInstance, r.InstanceID)
+	}
 	// Something that left the group can still hold the pipes open. What is in
 	// them is read, and no more waited for.
 	now := time.Now()
@@ -216,15 +224,17 @@ func (c *command) attend(ctx context.Context, r Report, stdout, stderr *os.File)
 	r.Ended(end)
 }
 
-// await waits for the end of the process, and brings it about when told to.
-func (c *command) await(ctx context.Context, group int) {
+// await waits for the end of the process, and brings it about when told to; asked
+// tells that it was.
+func (c *command) await(ctx context.Context, group int) (asked bool) {
 	var force <-chan time.Time
 	done := ctx.Done()
 	for {
 		select {
 		case <-c.gone:
-			return
+			return asked
 		case grace := <-c.grace:
+			asked = true
 			terminateGroup(group)
 			force = time.After(grace)
 		case <-done:

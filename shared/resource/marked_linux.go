@@ -1,22 +1,22 @@
-package runtime
+package resource
 
 import (
 	"bytes"
 	"os"
 	"strconv"
 	"syscall"
-
-	"github.com/codeboltai/codebolt-providers/shared/wire"
 )
 
-// killLeftovers ends every process that an instance of a runtime started and
-// left, the runtime itself included. They are known by the variable in their
-// environment, which nobody else has: the instance's id is random.
-func killLeftovers(instance string) {
-	if len(instance) < 16 {
+// KillMarked ends every process that has the variable name=value in the
+// environment that it was started with, save this one: so they are found whatever
+// session or parent they have by now. A value of less than 16 bytes could be
+// anybody's, and ends nothing. Where the system does not show the environment of
+// processes it does nothing; on Linux it does.
+func KillMarked(name, value string) {
+	if len(value) < 16 {
 		return
 	}
-	mark := []byte(wire.EnvRuntimeInstance + "=" + instance)
+	mark := []byte(name + "=" + value)
 	// A process may start another while we look; two rounds without a find end it.
 	// One that has been killed is not found again, since it can take any time to
 	// go: what it waits for may be a disk that does not answer.

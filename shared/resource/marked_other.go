@@ -1,7 +1,7 @@
 //go:build !linux
 
-package runtime
+package resource
 
-// killLeftovers has no way to know them here: the system does not show the
+// KillMarked has no way to know them here: the system does not show the
 // environment of processes.
-func killLeftovers(string) {}
+func KillMarked(string, string) {}

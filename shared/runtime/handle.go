@@ -26,6 +26,9 @@ type Handle interface {
 	Token() string
 	// Done is closed when the runtime has ended.
 	Done() <-chan struct{}
+	// Err is why the runtime has ended, as far as that is known: nil before, and
+	// when there is nothing to tell.
+	Err() error
 	// Dial opens a byte stream to the runtime's listener.
 	Dial(ctx context.Context) (net.Conn, error)
 	// Agents is how many agents run in it now.

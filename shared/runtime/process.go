@@ -51,6 +51,10 @@ func (p *Process) Record() resource.RuntimeRecord { return p.record }
 // Done is closed when the process has ended.
 func (p *Process) Done() <-chan struct{} { return p.done }
 
+// Err implements Handle: nobody tells why a process has ended that is not always
+// this one's child.
+func (p *Process) Err() error { return nil }
+
 // URL is where the runtime listens: ws://host:port, or ws+unix:///path.
 func (p *Process) URL() string {
 	kind, where, _ := strings.Cut(p.record.Address, ":")
@@ -145,7 +149,7 @@ func (p *Process) Stop(ctx context.Context, grace time.Duration) error {
 // save the log and the token, which the next one has too. What a next one has put
 // in their place already stays.
 func (p *Process) sweep() error {
-	killLeftovers(p.record.InstanceID)
+	resource.KillMarked(wire.EnvRuntimeInstance, p.record.InstanceID)
 	now, err := os.ReadFile(filepath.Join(p.record.Dir, fileInstance))
 	if err == nil && strings.TrimSpace(string(now)) != p.record.InstanceID {
 		return nil

@@ -44,6 +44,42 @@ type Upstream struct {
 	Port    int    // preferred; 0 or a busy one gives way to a free one
 }
 
+// FindFor finds a program of the runtime for another machine, such as a
+// container's: configured, when it is not "", or beside this program or in PATH
+// under the name codebolt-runtime-<goos>-<goarch>, or, when that is what this
+// machine is, as it is found for this one. It fails with kind Unavailable when
+// there is none.
+func FindFor(configured, goos, goarch string) (string, error) {
+	if configured != "" {
+		return usable(configured, "the setting runtime.path")
+	}
+	name := "codebolt-runtime-" + goos + "-" + goarch
+	if path, ok := beside(name); ok {
+		return path, nil
+	}
+	if path, err := exec.LookPath(name); err == nil {
+		return filepath.Abs(path)
+	}
+	if goos == goruntime.GOOS && goarch == goruntime.GOARCH {
+		return find("")
+	}
+	return "", wire.Errorf(wire.Unavailable, "%s was not found beside this program or in PATH: install it there, or set runtime.path", name)
+}
+
+// beside looks for a file in the folder of this program.
+func beside(name string) (string, bool) {
+	self, err := os.Executable()
+	if err != nil {
+		return "", false
+	}
+	if target, err := filepath.EvalSymlinks(self); err == nil {
+		self = target
+	}
+	path := filepath.Join(filepath.Dir(self), name)
+	_, err = os.Stat(path)
+	return path, err == nil
+}
+
 // programName is the runtime's file name.
 func programName() string {
 	if goruntime.GOOS == "windows" {
@@ -60,14 +96,8 @@ func find(configured string) (string, error) {
 	if path := os.Getenv(EnvProgram); path != "" {
 		return usable(path, EnvProgram)
 	}
-	if self, err := os.Executable(); err == nil {
-		if target, err := filepath.EvalSymlinks(self); err == nil {
-			self = target
-		}
-		beside := filepath.Join(filepath.Dir(self), programName())
-		if _, err := os.Stat(beside); err == nil {
-			return beside, nil
-		}
+	if path, ok := beside(programName()); ok {
+		return path, nil
 	}
 	if path, err := exec.LookPath(programName()); err == nil {
 		return path, nil

@@ -56,7 +56,7 @@ func prepareDir(spec Spec) error {
 	}
 	before, err := os.ReadFile(filepath.Join(spec.Dir, fileInstance))
 	if err == nil {
-		killLeftovers(strings.TrimSpace(string(before)))
+		resource.KillMarked(wire.EnvRuntimeInstance, strings.TrimSpace(string(before)))
 	}
 	for _, name := range []string{AddressFile, fileSocket} {
 		if err := os.Remove(filepath.Join(spec.Dir, name)); err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -106,7 +106,7 @@ func startOwn(ctx context.Context, spec Spec, logFile *os.File) (*Process, error
 	if err != nil {
 		return nil, err
 	}
-	token, err := tokenOf(spec.Dir)
+	token, err := TokenOf(spec.Dir)
 	if err != nil {
 		return nil, wire.Errorf(wire.CodeOf(err), "start the runtime: %w", err)
 	}
@@ -154,9 +154,10 @@ func startOwn(ctx context.Context, spec Spec, logFile *os.File) (*Process, error
 	return nil, errors.Join(err, p.sweep())
 }
 
-// tokenOf is the token of the runtimes of a private directory. A runtime that is
-// started anew has the same, so that whoever was connected finds it again.
-func tokenOf(dir string) (string, error) {
+// TokenOf is the token of the runtimes of a private directory, made when there is
+// none. A runtime that is started anew has the same, so that whoever was connected
+// finds it again.
+func TokenOf(dir string) (string, error) {
 	path := filepath.Join(dir, TokenFile)
 	if data, err := os.ReadFile(path); err == nil && len(data) >= len(rand.Text()) {
 		return string(data), nil

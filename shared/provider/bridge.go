@@ -10,6 +10,7 @@ import (
 	"github.com/codeboltai/codebolt-providers/shared/link"
 	"github.com/codeboltai/codebolt-providers/shared/runtime"
 	"github.com/codeboltai/codebolt-providers/shared/wire"
+	"github.com/codeboltai/codebolt-providers/shared/workspace"
 )
 
 // bridge carries messages between the server and the runtime, both ways, in
@@ -54,6 +55,12 @@ func connectBridge(ctx context.Context, s *session, req *OpenRequest, env Enviro
 	}
 	b.client = client
 	return b, nil
+}
+
+// files are the runtime's files. While it is not connected, those that else gives
+// serve, which reaches them in another way.
+func (b *bridge) files(otherwise workspace.FS) workspace.FS {
+	return workspace.Either(b.client.FS(otherwise.Root()), otherwise, b.up)
 }
 
 func (b *bridge) onUp(greeting wire.Registered, _ bool) {

@@ -378,6 +378,9 @@ func (h *Host) supervise(ctx context.Context) {
 		}
 		asked := h.asked
 		h.proc, h.down = nil, wire.Errorf(wire.Unavailable, "the runtime ended unexpectedly")
+		if why := proc.Err(); why != nil {
+			h.down = wire.Errorf(wire.Unavailable, "the runtime ended unexpectedly: %w", why)
+		}
 		if asked {
 			h.down = wire.Errorf(wire.Unavailable, "the runtime is being restarted")
 		}
@@ -385,7 +388,7 @@ func (h *Host) supervise(ctx context.Context) {
 		if asked {
 			h.log.Info("restarting the runtime, as asked")
 		} else {
-			h.log.Warn("the runtime ended unexpectedly; starting it anew")
+			h.log.Warn("the runtime ended unexpectedly; starting it anew", "reason", errText(proc.Err()))
 		}
 		if asked || time.Since(begun) > time.Minute {
 			pause = 0

@@ -341,6 +341,9 @@ func (l *lifecycle) doStart(ctx context.Context, start *wire.ProviderStart) outc
 			o.bridge, err = connectBridge(ctx, l.s, req, o.env)
 			return err
 		})
+		if err == nil && access.Files {
+			o.files.FS = o.bridge.files(o.env.Workspace())
+		}
 		if err != nil {
 			return undo(err)
 		}

@@ -16,7 +16,6 @@ import (
 
 	"github.com/codeboltai/codebolt-providers/shared/manifest"
 	"github.com/codeboltai/codebolt-providers/shared/redact"
-	"github.com/codeboltai/codebolt-providers/shared/resource"
 	"github.com/codeboltai/codebolt-providers/shared/wire"
 )
 
@@ -79,6 +78,10 @@ func Run(ctx context.Context, def Definition, p Process) int {
 		return printJSON(p, def.capabilities(m))
 	case flags.Arg(0) == "gc":
 		return reap(ctx, &def, p, flags.Args()[1:])
+	case flags.Arg(0) == "doctor":
+		return doctor(ctx, &def, m, p, flags.Args()[1:])
+	case flags.Arg(0) == "logs":
+		return logs(ctx, &def, p, flags.Args()[1:])
 	case flags.NArg() > 0:
 		fmt.Fprintf(p.Stderr, "%s: unknown argument %q\n", name, flags.Arg(0))
 		flags.Usage()
@@ -92,8 +95,23 @@ func usage(w io.Writer, name string, m *manifest.Manifest, def *Definition, flag
 	fmt.Fprintf(w, "A Codebolt server starts this program once for each environment, and tells it in\nthe environment variables SOCKET_PORT and CODEBOLT_SERVER_URL where it listens.\n"+
 		"To try it by hand: codebolt-providers run %s -- COMMAND\n\nflags:\n", m.UniqueID)
 	flags.PrintDefaults()
-	if _, ok := def.Provider.(Reaper); ok {
-		fmt.Fprintf(w, "\nsubcommands:\n  gc [--dry-run] [--json]\n    \tremove what earlier lives left behind and nothing owns\n")
+	_, reaper := def.Provider.(Reaper)
+	_, doctor := def.Provider.(Doctor)
+	_, logger := def.Provider.(Logger)
+	if reaper || doctor || logger {
+		fmt.Fprintln(w, "\nsubcommands:")
+	}
+	for _, sub := range []struct {
+		has         bool
+		usage, text string
+	}{
+		{reaper, "gc [--dry-run] [--json]", "remove what earlier lives left behind and nothing owns"},
+		{doctor, "doctor [--json]", "tell what this machine lacks for such environments"},
+		{logger, "logs [--follow] [--tail N] RESOURCE", "show what an environment's place prints"},
+	} {
+		if sub.has {
+			fmt.Fprintf(w, "  %s\n    \t%s\n", sub.usage, sub.text)
+		}
 	}
 }
 
@@ -116,19 +134,12 @@ func serve(ctx context.Context, def Definition, m *manifest.Manifest, name strin
 		return exitUsage
 	}
 	s := &session{def: def, manifest: m, env: env, redactor: redactor, log: log}
-	if text := env[wire.EnvEnvironmentConfig]; text != "" {
-		if err := json.Unmarshal([]byte(text), &s.config); err != nil {
-			// The value may hold secrets: name the variable, not the text.
-			fmt.Fprintf(p.Stderr, "%s: %s is not a JSON object\n", name, wire.EnvEnvironmentConfig)
-			return exitUsage
-		}
-		redactor.AddSecrets(s.config)
+	if s.config, err = environmentConfig(p.Environ); err != nil {
+		fmt.Fprintf(p.Stderr, "%s: %v\n", name, err)
+		return exitUsage
 	}
-	stateDir, err := resource.StateDir()
-	if err == nil {
-		s.store, err = resource.OpenStore(stateDir)
-	}
-	if err != nil {
+	redactor.AddSecrets(s.config)
+	if s.store, err = openStore(); err != nil {
 		fmt.Fprintf(p.Stderr, "%s: %v\n", name, err)
 		return exitError
 	}
@@ -186,12 +197,7 @@ func reap(ctx context.Context, def *Definition, p Process, args []string) int {
 	if err := flags.Parse(args); err != nil {
 		return exitUsage
 	}
-	dir, err := resource.StateDir()
-	if err != nil {
-		fmt.Fprintln(p.Stderr, "gc:", err)
-		return exitError
-	}
-	store, err := resource.OpenStore(dir)
+	store, err := openStore()
 	if err != nil {
 		fmt.Fprintln(p.Stderr, "gc:", err)
 		return exitError

@@ -37,7 +37,7 @@ type Beside struct {
 	// changes nothing; the record is written before anything is made.
 	Plan func(ctx context.Context, wt gitrepo.Worktree) (facts any, err error)
 	// Attach takes up an environment that is on record.
-	Attach func(ctx context.Context, facts wire.Raw) error
+	Attach func(ctx context.Context, wt gitrepo.Worktree, facts wire.Raw) error
 	// Refresh brings the worktree up to date with what has the agents' work, when
 	// that is elsewhere. It is called before the worktree is looked at.
 	Refresh func(ctx context.Context) error
@@ -309,7 +309,7 @@ func (m *maker) attach(ctx context.Context, rec *resource.Record) error {
 		return err
 	}
 	if attach := m.env.spec.Beside.Attach; attach != nil {
-		return attach(ctx, d.Beside)
+		return attach(ctx, d.Worktree, d.Beside)
 	}
 	return nil
 }

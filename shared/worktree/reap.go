@@ -9,7 +9,15 @@ import (
 	"github.com/codeboltai/codebolt-providers/shared/gitrepo"
 	"github.com/codeboltai/codebolt-providers/shared/provider"
 	"github.com/codeboltai/codebolt-providers/shared/resource"
+	"github.com/codeboltai/codebolt-providers/shared/wire"
 )
+
+// Facts is what the environment of a record has besides its worktree, as
+// Beside.Plan returned it.
+func Facts(rec *resource.Record) (wire.Raw, error) {
+	d, err := detailsOf(rec)
+	return d.Beside, err
+}
 
 // Reap finds what earlier lives left of environments of spec.Kind: interrupted
 // starts and removals on record, and worktrees that git knows as ours and no

@@ -1,5 +1,6 @@
 // Command codebolt-runtime is the reference runtime: it runs beside the agents,
-// inside an environment, and serves the provider that started it.
+// inside an environment, and serves the provider that started it. Its
+// subcommands carry files and connections into and out of the environment.
 package main
 
 import (
@@ -28,7 +29,7 @@ var version = "0.0.0-dev"
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	status := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	status := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
 	stop()
 	os.Exit(status)
 }
@@ -40,7 +41,23 @@ type options struct {
 	history                                int
 }
 
-func run(ctx context.Context, args []string, stdout *os.File, stderr io.Writer) int {
+func run(ctx context.Context, args []string, stdin io.Reader, stdout *os.File, stderr io.Writer) int {
+	if len(args) > 0 {
+		switch args[0] {
+		case "pack":
+			return pack(ctx, args[1:], stdin, stdout, stderr)
+		case "unpack":
+			return unpack(ctx, args[1:], stdin, stdout, stderr)
+		case "scan":
+			return scan(ctx, args[1:], stdout, stderr)
+		case "connect":
+			return connect(ctx, args[1:], stdin, stdout, stderr)
+		case "file":
+			return file(ctx, args[1:], stdin, stdout, stderr)
+		case "launch":
+			return launch(ctx, args[1:], stdin, stdout, stderr)
+		}
+	}
 	var o options
 	flags := flag.NewFlagSet("codebolt-runtime", flag.ContinueOnError)
 	flags.SetOutput(stderr)
@@ -58,14 +75,12 @@ func run(ctx context.Context, args []string, stdout *os.File, stderr io.Writer) 
 	showVersion := flags.Bool("version", false, "print the version and exit")
 	flags.Usage = func() {
 		fmt.Fprintf(stderr, "codebolt-runtime runs agents in an environment for the provider that starts it.\n"+
-			"To run something in an environment: codebolt-providers run PROVIDER -- COMMAND\n\nflags:\n")
+			"To run something in an environment: codebolt-providers run PROVIDER -- COMMAND\n"+
+			"Subcommands: pack, unpack, scan, connect; each with its own --help.\n\nflags:\n")
 		flags.PrintDefaults()
 	}
-	if err := flags.Parse(args); err != nil {
-		if errors.Is(err, flag.ErrHelp) {
-			return 0
-		}
-		return 2
+	if status, ok := parsed(flags.Parse(args)); !ok {
+		return status
 	}
 	if *showVersion {
 		fmt.Fprintln(stdout, "codebolt-runtime", version)
@@ -81,6 +96,18 @@ func run(ctx context.Context, args []string, stdout *os.File, stderr io.Writer) 
 		return 1
 	}
 	return 0
+}
+
+// parsed says how to go on after flags were parsed: when it returns false, the
+// program ends with the status.
+func parsed(err error) (status int, ok bool) {
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		return 0, false
+	case err != nil:
+		return 2, false
+	}
+	return 0, true
 }
 
 func serve(ctx context.Context, o options, stdout *os.File, log *slog.Logger) error {
@@ -139,7 +166,7 @@ func listen(ctx context.Context, want string) (net.Listener, string, error) {
 		if err != nil {
 			return nil, "", wire.Errorf(wire.Invalid, "listen: %w", err)
 		}
-		if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		if !isLoopback(host) {
 			return nil, "", wire.Errorf(wire.Invalid, "listen: %q is not a loopback address; agents are not for the network", host)
 		}
 		port, err := strconv.Atoi(text)
@@ -159,4 +186,9 @@ func listen(ctx context.Context, want string) (net.Listener, string, error) {
 		return nil, "", wire.Errorf(wire.Unavailable, "listen: no free port from %d on: %w", port, err)
 	}
 	return nil, "", wire.Errorf(wire.Invalid, "listen: %q is neither unix:PATH nor tcp:HOST:PORT", want)
+}
+
+func isLoopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
 }

@@ -79,6 +79,20 @@ const healthLimit = 2 * time.Second
 type Caller struct {
 	Dial  func(ctx context.Context) (net.Conn, error)
 	Token string // "" for runtimes that ask for none
+	// Transport, made by [NewTransport], uses a connection for several calls; nil
+	// opens one for each.
+	Transport *http.Transport
+}
+
+// keptFor is how long a connection that is not used is kept for the next call.
+const keptFor = 3 * time.Second
+
+// NewTransport is a Transport for calls by connections that take long to open.
+func NewTransport(dial func(ctx context.Context) (net.Conn, error)) *http.Transport {
+	return &http.Transport{
+		DialContext:     func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx) },
+		IdleConnTimeout: keptFor, MaxIdleConns: 1,
+	}
 }
 
 // Health asks the runtime how it is, and answers within two seconds.
@@ -105,9 +119,10 @@ func (c Caller) Shutdown(ctx context.Context) error {
 
 // request makes one HTTP call of the runtime.
 func (c Caller) request(ctx context.Context, method, path string) ([]byte, error) {
-	transport := &http.Transport{
-		DialContext:       func(ctx context.Context, _, _ string) (net.Conn, error) { return c.Dial(ctx) },
-		DisableKeepAlives: true,
+	transport := c.Transport
+	if transport == nil {
+		transport = NewTransport(c.Dial)
+		transport.DisableKeepAlives = true
 	}
 	req, err := http.NewRequestWithContext(ctx, method, "http://runtime"+path, nil)
 	if err != nil {

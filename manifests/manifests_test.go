@@ -34,7 +34,7 @@ func TestEveryManifestIsValidAndNoNameIsTakenTwice(t *testing.T) {
 			owner[name] = e.Folder
 		}
 	}
-	if diff := cmp.Diff([]string{"gitworktree", "local"}, folders); diff != "" {
+	if diff := cmp.Diff([]string{"docker", "gitworktree", "local"}, folders); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
@@ -45,6 +45,7 @@ func TestAProviderIsFoundByAnyOfItsNames(t *testing.T) {
 		"gitworktree": "gitworktree", "git-worktree": "gitworktree", "codebolt-git-worktree": "gitworktree",
 		"git-work-tree-provider": "gitworktree", "git-worktree-production": "gitworktree",
 		"local-threadpool-worktree-provider": "gitworktree", "local": "local", "codebolt-local": "local",
+		"docker": "docker", "docker-remoteprovider": "docker", "dockerremoteprovider": "docker",
 	} {
 		m, folder, err := manifests.Load(name)
 		if err != nil || folder != want || m == nil {
@@ -57,8 +58,8 @@ func TestAnUnknownProviderGetsASuggestion(t *testing.T) {
 	t.Parallel()
 	for name, want := range map[string]string{
 		"git-worktre": "did you mean git-worktree?",
-		"":            "among codebolt-git-worktree, codebolt-local",
-		"e2b":         "among codebolt-git-worktree, codebolt-local",
+		"":            "among codebolt-docker, codebolt-git-worktree, codebolt-local",
+		"e2b":         "among codebolt-docker, codebolt-git-worktree, codebolt-local",
 	} {
 		_, _, err := manifests.Load(name)
 		if !errors.Is(err, wire.NotFound) || !strings.Contains(err.Error(), want) {
@@ -84,15 +85,22 @@ func TestAFolderIsAManifest(t *testing.T) {
 func TestAManifestHasEveryKeyThatItsProviderReadsAndNoOther(t *testing.T) {
 	t.Parallel()
 	base := keysOf(t, "../shared/provider/settings.go", "Settings")
-	for folder, file := range map[string]string{
-		"gitworktree": "../providers/gitworktree/config.go",
-		"local":       "../providers/local/local.go",
+	worktree := keysOf(t, "../shared/worktree/config.go", "Config")
+	for folder, reads := range map[string][]string{
+		"gitworktree": worktree,
+		"local":       keysOf(t, "../providers/local/local.go", "config"),
+		"docker":      append(keysOf(t, "../providers/docker/config.go", "config"), worktree...),
 	} {
 		m, _, err := manifests.Load(folder)
 		if err != nil {
 			t.Fatal(err)
 		}
-		want := slices.Sorted(slices.Values(append(keysOf(t, file, "config"), base...)))
+		want := slices.Sorted(slices.Values(slices.Concat(reads, base)))
+		if folder == "docker" { // keys that mean nothing in a container, and setup, which is refused there
+			want = slices.DeleteFunc(slices.Compact(want), func(key string) bool {
+				return slices.Contains([]string{"setup", "setupTimeout", "agentServerHost", "agentServerPort"}, key)
+			})
+		}
 		if diff := cmp.Diff(want, leaves("", m.Config)); diff != "" {
 			t.Errorf("%s (-read +in the manifest):\n%s", folder, diff)
 		}
@@ -114,7 +122,7 @@ func TestNoManifestHoldsASecret(t *testing.T) {
 func leaves(prefix string, config map[string]any) []string {
 	var keys []string
 	for key, value := range config {
-		if inner, ok := value.(map[string]any); ok {
+		if inner, ok := value.(map[string]any); ok && len(inner) > 0 {
 			keys = append(keys, leaves(prefix+key+".", inner)...)
 			continue
 		}

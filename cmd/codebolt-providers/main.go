@@ -79,7 +79,7 @@ func rootCommand(stdout, stderr io.Writer) *cobra.Command {
 		Use:   "codebolt-providers",
 		Short: "Run commands and agents in environments of their own",
 		Long: "codebolt-providers runs any command or agent in an environment of its own, such as a\n" +
-			"git worktree, and shows what it changed. It starts the provider programs as a Codebolt\n" +
+			"git worktree or a container, and shows what it changed. It starts the provider programs as a Codebolt\n" +
 			"server does.",
 		SilenceUsage: true, SilenceErrors: true, Version: version,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
@@ -88,7 +88,7 @@ func rootCommand(stdout, stderr io.Writer) *cobra.Command {
 	root.PersistentFlags().BoolVar(&a.json, "json", false, "print JSON")
 	root.PersistentFlags().BoolVarP(&a.verbose, "verbose", "v", false, "show the providers' logs")
 	root.PersistentFlags().StringVar(&a.record, "record", "", "append every frame between server and provider to this file")
-	root.AddCommand(a.runCommand(), a.listCommand(), a.showCommand(), a.diffCommand(), a.applyCommand(), a.removeCommand(), a.gcCommand(),
+	root.AddCommand(a.runCommand(), a.listCommand(), a.showCommand(), a.diffCommand(), a.applyCommand(), a.removeCommand(), a.logsCommand(), a.gcCommand(), a.doctorCommand(),
 		&cobra.Command{
 			Use: "version", Short: "Print the version", Args: cobra.NoArgs,
 			RunE: func(*cobra.Command, []string) error {

@@ -24,9 +24,10 @@ import (
 var programs string
 
 func TestMain(m *testing.M) {
-	os.Exit(programtest.Main(m, &programs, map[string]string{
+	os.Exit(programtest.Main(withDaemon{m}, &programs, map[string]string{
 		"codebolt-providers": ".", "codebolt-runtime": "../codebolt-runtime",
 		"codebolt-provider-gitworktree": "../../providers/gitworktree", "codebolt-provider-local": "../../providers/local",
+		"codebolt-provider-docker": "../../providers/docker",
 	}))
 }
 

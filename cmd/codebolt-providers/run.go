@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -26,7 +27,7 @@ import (
 // runner is one codebolt-providers run.
 type runner struct {
 	*app
-	name                 string
+	name, image          string
 	set                  []string
 	apply, keep, discard bool
 	showDiff             bool
@@ -36,6 +37,7 @@ type runner struct {
 	env      *server.Environment
 	was      server.Known // the environment before this run; without an ID it is new
 	provider string       // unique id
+	git      bool         // its environments are checkouts of the whole repository
 	agent    string       // id of ours
 	shown    map[string]int64
 }
@@ -52,6 +54,7 @@ func (a *app) runCommand() *cobra.Command {
 			"The exit status is the command's; 128+N when signal N ended it; 126 or 127 when it could\n" +
 			"not be run; 125 when something else failed.",
 		Example: "  codebolt-providers run git-worktree -- npm test\n" +
+			"  codebolt-providers run docker --image debian:12 -- make test\n" +
 			"  codebolt-providers run git-worktree --name fix --set baseRef=main -- my-agent \"fix the bug\"",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
@@ -70,6 +73,7 @@ func (a *app) runCommand() *cobra.Command {
 	flags := cmd.Flags()
 	flags.StringVarP(&r.name, "name", "n", "", "name of the environment; one that exists is continued (default: made up)")
 	flags.StringArrayVarP(&r.set, "set", "s", nil, "a setting of the provider, as key=value; may be repeated; nested keys with dots")
+	flags.StringVar(&r.image, "image", "", "the image of a container; short for --set image=…")
 	flags.BoolVar(&r.apply, "apply", false, "put the changes into the project when the command succeeds")
 	flags.BoolVar(&r.keep, "keep", false, "keep the environment (the default)")
 	flags.BoolVar(&r.discard, "discard", false, "remove the environment afterwards; what it holds stays in a snapshot")
@@ -88,7 +92,7 @@ func providerNames() []string {
 }
 
 func (r *runner) run(ctx context.Context, provider string, argv []string) (err error) {
-	config, err := settings(r.set)
+	config, err := settingsOf(provider, r.set, r.image)
 	if err != nil {
 		return err
 	}
@@ -96,6 +100,7 @@ func (r *runner) run(ctx context.Context, provider string, argv []string) (err e
 	if err != nil {
 		return fmt.Errorf("%w; there are: %s", err, strings.Join(providerNames(), ", "))
 	}
+	r.git = slices.Contains(m.Capabilities.SyncModes, "git")
 	if r.s, err = r.open(); err != nil {
 		return err
 	}
@@ -279,7 +284,7 @@ func (r *runner) startAgent(ctx context.Context, argv []string) error {
 // the same place of the worktree.
 func (r *runner) subfolder() string {
 	repo, err := gitrepo.Open(context.Background(), r.s.project, gitrepo.Options{})
-	if err != nil || repo.Top() == "" || r.provider != "codebolt-git-worktree" {
+	if err != nil || repo.Top() == "" || !r.git {
 		return "" // the environment is of the project itself
 	}
 	rel, err := filepath.Rel(repo.Top(), r.s.project)

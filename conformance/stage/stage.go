@@ -315,7 +315,13 @@ func (h *Heard) Until(t *testing.T, what string, ok func() bool) {
 // Agent starts a shell script as an agent.
 func (s *Stage) Agent(e *server.Environment, id, script string) {
 	s.T.Helper()
-	details, err := wire.Marshal(wire.AgentCommand{Argv: []string{"sh", "-c", script}})
+	s.AgentArgv(e, id, "sh", "-c", script)
+}
+
+// AgentArgv starts a command as an agent.
+func (s *Stage) AgentArgv(e *server.Environment, id string, argv ...string) {
+	s.T.Helper()
+	details, err := wire.Marshal(wire.AgentCommand{Argv: argv})
 	if err != nil {
 		s.T.Fatal(err)
 	}

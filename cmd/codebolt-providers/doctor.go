@@ -1,0 +1,131 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/codeboltai/codebolt-providers/manifests"
+	"github.com/codeboltai/codebolt-providers/shared/resource"
+	"github.com/codeboltai/codebolt-providers/shared/wire"
+)
+
+func (a *app) doctorCommand() *cobra.Command {
+	var set []string
+	var image string
+	cmd := &cobra.Command{
+		Use: "doctor PROVIDER", Short: "Tell what this machine lacks for a provider's environments",
+		Long: "doctor looks at what environments of a provider need, with the settings that are given, and\n" +
+			"changes nothing. The exit status is 0 when everything is in order, and 1 when something is not.",
+		Example: "  codebolt-providers doctor docker --image debian:12",
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return fmt.Errorf("name a provider: one of %s", strings.Join(providerNames(), ", "))
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			config, err := settingsOf(args[0], set, image)
+			if err != nil {
+				return err
+			}
+			_, folder, err := manifests.Load(args[0])
+			if err != nil {
+				return err
+			}
+			program, err := providerProgram(folder)
+			if err != nil {
+				return err
+			}
+			text, err := json.Marshal(config)
+			if err != nil {
+				return err
+			}
+			argv := []string{"doctor"}
+			if a.json {
+				argv = append(argv, "--json")
+			}
+			doctor := exec.CommandContext(cmd.Context(), program, argv...)
+			doctor.Env = append(os.Environ(), wire.EnvEnvironmentConfig+"="+string(text))
+			doctor.Stdout, doctor.Stderr = a.stdout, a.stderr
+			return passedOn(doctor.Run())
+		},
+	}
+	cmd.Flags().StringArrayVarP(&set, "set", "s", nil, "a setting of the provider, as key=value; may be repeated; nested keys with dots")
+	cmd.Flags().StringVar(&image, "image", "", "the image of containers; short for --set image=…")
+	return cmd
+}
+
+func (a *app) logsCommand() *cobra.Command {
+	var follow bool
+	var tail int
+	cmd := &cobra.Command{
+		Use: "logs NAME", Short: "Show what an environment's place prints, such as its container", Args: oneName,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			s, err := a.open()
+			if err != nil {
+				return err
+			}
+			defer s.close()
+			k, err := s.known(args[0])
+			if err != nil {
+				return err
+			}
+			if _, err := resource.ParseID(k.ResourceID); err != nil {
+				return fmt.Errorf("the environment %s was never opened; it has no log", printable(k.Name))
+			}
+			_, folder, err := manifests.Load(k.ProviderName)
+			if err != nil {
+				return err
+			}
+			program, err := providerProgram(folder)
+			if err != nil {
+				return err
+			}
+			argv := []string{"logs", "--tail", fmt.Sprint(tail)}
+			if follow {
+				argv = append(argv, "--follow")
+			}
+			logs := exec.CommandContext(cmd.Context(), program, append(argv, k.ResourceID)...)
+			logs.Stdout, logs.Stderr = a.stdout, a.stderr
+			return passedOn(logs.Run())
+		},
+	}
+	cmd.Flags().BoolVarP(&follow, "follow", "f", false, "go on until interrupted")
+	cmd.Flags().IntVar(&tail, "tail", 0, "begin with the last so many lines; 0: all")
+	return cmd
+}
+
+// passedOn makes this program end as one did that has said why.
+func passedOn(err error) error {
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok && exit.ExitCode() > 0 {
+		return &statusError{status: exit.ExitCode()}
+	}
+	return err
+}
+
+// settingsOf are the settings given for a provider. A flag of its own stands for a
+// setting that not every provider has.
+func settingsOf(provider string, set []string, image string) (map[string]any, error) {
+	config, err := settings(set)
+	if err != nil || image == "" {
+		return config, err
+	}
+	m, _, err := manifests.Load(provider)
+	if err != nil {
+		return nil, fmt.Errorf("%w; there are: %s", err, strings.Join(providerNames(), ", "))
+	}
+	if _, known := m.Config["image"]; !known {
+		return nil, fmt.Errorf("environments of %s have no image; leave --image out", m.Name)
+	}
+	if config == nil {
+		config = map[string]any{}
+	}
+	config["image"] = image
+	return config, nil
+}

@@ -1,0 +1,212 @@
+package main
+
+import (
+	"archive/tar"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/codeboltai/codebolt-providers/providers/docker/internal/engine"
+	"github.com/codeboltai/codebolt-providers/shared/runtime"
+	"github.com/codeboltai/codebolt-providers/shared/transfer"
+	"github.com/codeboltai/codebolt-providers/shared/wire"
+	"github.com/codeboltai/codebolt-providers/shared/workspace"
+)
+
+// pointer is what of the worktree is not for a container on another machine: where
+// git finds the repository.
+var pointer = []string{".git"}
+
+// ownVolume gives the root of the volume with the files, which is root's at first,
+// to the user. That takes a container whose own files may be written; it is never
+// started.
+func (b *box) ownVolume(ctx context.Context, eng *engine.Engine, image engine.Image) (err error) {
+	if b.facts.Work == "" {
+		return nil
+	}
+	user, err := b.user(ctx, eng)
+	if err != nil {
+		return err
+	}
+	name := b.facts.Container + helperSuffix
+	if err := b.removeContainer(ctx, eng, name); err != nil { // of a start that was killed
+		return err
+	}
+	_, _, err = eng.CreateContainer(ctx, engine.ContainerSpec{
+		Name: name, Image: image.ID, Platform: b.cfg.Platform, Network: "none", Entrypoint: []string{programIn}, Labels: b.mark,
+		Mounts: []engine.Mount{{Volume: b.facts.Work, Target: b.path}},
+	})
+	if err != nil {
+		return err
+	}
+	defer func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+		defer cancel()
+		err = errors.Join(err, eng.RemoveContainer(ctx, name))
+	}()
+	return copyIn(ctx, eng, name, path.Dir(b.path), func(w *tar.Writer) error { return writeDir(w, path.Base(b.path), 0o755, user) })
+}
+
+// helperSuffix ends the name of the container that prepares a volume.
+const helperSuffix = "-volume"
+
+// furnish does what a container that just began to run needs before agents do:
+// files in its volume, and what postCreate does in a new one.
+func (b *box) furnish(ctx context.Context, eng *engine.Engine, made bool) error {
+	if b.facts.Work != "" {
+		if _, err := b.readIn(ctx, eng, filledIn, 1<<10); wire.CodeOf(err) == wire.NotFound {
+			if err := b.tell().Phase(ctx, "files", func(ctx context.Context) error { return b.fill(ctx, eng) }); err != nil {
+				return err
+			}
+		} else if err != nil {
+			return err
+		}
+	}
+	if made {
+		return b.postCreate(ctx, eng)
+	}
+	return nil
+}
+
+// fill streams the worktree into the volume.
+func (b *box) fill(ctx context.Context, eng *engine.Engine) error {
+	// What is read back must not tell git outside which repositories to trust.
+	if _, err := os.Lstat(filepath.Join(b.path, ".gitmodules")); err == nil {
+		return wire.Errorf(wire.Unsupported, "docker: the project has submodules, which a volume cannot hold safely; use a daemon of this machine and content: worktree")
+	}
+	r, w := io.Pipe()
+	go func() {
+		said := time.Now()
+		result, err := transfer.Pack(ctx, b.path, w, transfer.PackOptions{Excludes: pointer, Progress: func(files, bytes int64) {
+			if time.Since(said) > time.Second {
+				said = time.Now()
+				b.tell().Note("files", fmt.Sprintf("%d files, %d MiB", files, bytes>>20))
+			}
+		}})
+		for _, name := range result.Skipped {
+			b.tell().Warn(name + " was not copied: it is no file, folder or link")
+		}
+		w.CloseWithError(err)
+	}()
+	defer r.Close()
+	if err := b.exec(ctx, eng, "fill the volume", []string{programIn, "unpack", "--root", b.path, "--exclude", pointer[0]}, r, io.Discard); err != nil {
+		return err
+	}
+	user, err := b.user(ctx, eng)
+	if err != nil {
+		return err
+	}
+	return copyIn(ctx, eng, b.facts.Container, inside, func(w *tar.Writer) error {
+		return writeFile(w, nameIn(filledIn), 0o600, user, []byte(time.Now().UTC().Format(time.RFC3339)+"\n"))
+	})
+}
+
+// exec runs one of our own programs in the container, and makes an error of its
+// failure.
+func (b *box) exec(ctx context.Context, eng *engine.Engine, what string, argv []string, stdin io.Reader, stdout io.Writer) error {
+	var said tailWriter
+	code, err := eng.Exec(ctx, b.facts.Container, engine.ExecSpec{Argv: argv, WorkDir: "/"}, stdin, stdout, &said)
+	if err == nil && code != 0 {
+		err = wire.Errorf(wire.Unavailable, "docker: %s: %s", what, strings.TrimSpace(said.String()))
+	}
+	return err
+}
+
+// refresh reads the volume back into the worktree: only what changed is sent.
+func (b *box) refresh(ctx context.Context) error {
+	if b.facts.Work == "" {
+		return nil
+	}
+	return b.borrow(ctx, b.readBack)
+}
+
+// borrow runs f while the container runs. When it does not, it is started for that
+// alone, without a runtime, and lends its programs.
+func (b *box) borrow(ctx context.Context, f func(context.Context, *engine.Engine) error) error {
+	eng, err := b.engine(ctx)
+	if err != nil {
+		return err
+	}
+	if err := b.lock(ctx); err != nil {
+		return err
+	}
+	defer b.unlock()
+	c, err := b.find(ctx, eng)
+	if err != nil && wire.CodeOf(err) != wire.NotFound {
+		return err
+	}
+	if c.Running {
+		return f(ctx, eng)
+	}
+	made, err := b.ensure(ctx, eng)
+	if err != nil {
+		return err
+	}
+	err = b.equip(ctx, eng, made, runtime.Launch{Hold: true}, "")
+	if err == nil {
+		err = b.startContainer(ctx, eng)
+	}
+	if err == nil {
+		err = f(ctx, eng)
+	}
+	return errors.Join(err, b.halt(ctx, eng, made))
+}
+
+// files are the files of the volume for when no runtime serves them: each call is
+// one of the same program, which is started for it.
+func (b *box) files() workspace.FS {
+	return workspace.Remote(b.path, func(ctx context.Context, req *wire.AppFS) (*wire.AppFSReply, error) {
+		asked, err := wire.Marshal(req)
+		if err != nil {
+			return nil, err
+		}
+		reply := &wire.AppFSReply{}
+		return reply, b.borrow(ctx, func(ctx context.Context, eng *engine.Engine) error {
+			var answer bytes.Buffer
+			argv := []string{programIn, "file", "--root", b.path, "--protect", pointer[0]}
+			if err := b.exec(ctx, eng, req.Action, argv, bytes.NewReader(asked), &answer); err != nil {
+				return err
+			}
+			return wire.Unmarshal(answer.Bytes(), reply)
+		})
+	})
+}
+
+func (b *box) readBack(ctx context.Context, eng *engine.Engine) error {
+	if _, err := b.readIn(ctx, eng, filledIn, 1<<10); err != nil {
+		if wire.CodeOf(err) == wire.NotFound {
+			return wire.Errorf(wire.NotRunning, "docker: the environment's volume has not been filled yet")
+		}
+		return err
+	}
+	known, err := transfer.Scan(ctx, b.path, transfer.ScanOptions{Excludes: pointer})
+	if err != nil {
+		return err
+	}
+	ask, asked := io.Pipe()
+	defer ask.Close()
+	go func() {
+		_, err := known.WriteTo(asked)
+		asked.CloseWithError(err)
+	}()
+	r, w := io.Pipe()
+	packed := make(chan error, 1)
+	go func() {
+		err := b.exec(ctx, eng, "read the volume", []string{programIn, "pack", "--root", b.path, "--exclude", pointer[0], "--known"}, ask, w)
+		packed <- err
+		w.CloseWithError(err)
+	}()
+	_, err = transfer.Unpack(ctx, b.path, r, transfer.UnpackOptions{Delete: true, Excludes: pointer})
+	_ = r.CloseWithError(err)
+	if perr := <-packed; perr != nil && (err == nil || wire.CodeOf(err) == wire.Unavailable) {
+		err = perr // it says why the stream ended
+	}
+	return err
+}

@@ -1,0 +1,202 @@
+//go:build linux
+
+package main
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/codeboltai/codebolt-providers/conformance/dockertest"
+	"github.com/codeboltai/codebolt-providers/conformance/server"
+	"github.com/codeboltai/codebolt-providers/conformance/stage"
+	"github.com/codeboltai/codebolt-providers/shared/wire"
+)
+
+const (
+	killProvider  = "provider"
+	killContainer = "container" // by the daemon
+	killRuntime   = "runtime"   // the process, behind the daemon's back
+	killDaemon    = "daemon"
+)
+
+func (s *play) kill(e *server.Environment, victim string) {
+	switch victim {
+	case killProvider:
+		_ = e.Kill() // it may have ended by itself
+	case killContainer:
+		s.killContainers()
+	case killRuntime:
+		for _, c := range s.containers() {
+			if c.State.Pid > 0 {
+				_ = syscall.Kill(c.State.Pid, syscall.SIGKILL) // it may have ended by itself
+			}
+		}
+	case killDaemon:
+		s.daemon.Kill(s.T)
+		s.daemon.Restart(s.T)
+	}
+}
+
+// moments are when a start is interrupted: at the provider's own reports, right
+// after its connection, and at random times in between.
+func moments(random int) []string {
+	all := []string{"connected"}
+	for _, phase := range []string{"image", "worktree", "runtime", "connect"} {
+		all = append(all, phase+" started", phase+" done")
+	}
+	for range random {
+		all = append(all, "random")
+	}
+	return all
+}
+
+// interrupted starts an environment and kills at a moment.
+func (s *play) interrupted(e *server.Environment, moment, victim string) {
+	s.T.Helper()
+	struck := make(chan struct{})
+	var once sync.Once
+	strike := func() { once.Do(func() { close(struck) }) }
+	cancel := e.Subscribe(func(head wire.Header, frame []byte) {
+		var n struct {
+			Data wire.Progress `json:"data"`
+		}
+		if head.Type == wire.TypeNotification && wire.Unmarshal(frame, &n) == nil && n.Data.Phase+" "+n.Data.State == moment || moment == "connected" {
+			strike()
+		}
+	})
+	defer cancel()
+	if moment == "random" {
+		timer := time.AfterFunc(time.Duration(rand.Int64N(int64(900*time.Millisecond))), strike)
+		defer timer.Stop()
+	}
+	over := make(chan struct{})
+	var killing sync.WaitGroup
+	killing.Go(func() {
+		select {
+		case <-struck:
+		case <-over: // that moment did not come
+		}
+		s.kill(e, victim)
+	})
+	_, _ = e.Start(stage.Limit(s.T)) // whether it succeeds is not the question
+	close(over)
+	killing.Wait()
+	if victim == killProvider {
+		if _, err := e.Wait(stage.Limit(s.T)); err != nil {
+			s.T.Fatal(err)
+		}
+	}
+	_ = e.Close(stage.Limit(s.T)) // what was killed may not answer
+}
+
+// round kills a start that makes an environment, and one that attaches to it: the
+// first must be healed, and the second lose nothing.
+func (s *play) round(name, moment, victim string) {
+	t := s.T
+	t.Helper()
+	e := s.Env(name, nil, nil)
+	s.interrupted(e, moment, victim)
+	path := s.Start(e).WorkspacePath
+	s.Call(e, map[string]any{"type": wire.TypeWriteFile, "path": "uncommitted.txt", "content": name}, nil)
+	s.Close(e)
+	s.interrupted(e, moment, victim)
+	started := s.Start(e)
+	var content string
+	s.Call(e, map[string]any{"type": wire.TypeReadFile, "path": "uncommitted.txt"}, &content)
+	if !started.Attached || started.WorkspacePath != path || content != name {
+		t.Errorf("%s: attached %v at %s, was at %s, with %q", name, started.Attached, started.WorkspacePath, path, content)
+	}
+	if out := s.run(e, "cat uncommitted.txt"); out != name {
+		t.Errorf("%s: the agent sees %q", name, out)
+	}
+	if d := s.Diff(e); len(d.Files) != 1 {
+		t.Errorf("%s: the diff has %d files: %+v", name, len(d.Files), d.Summary)
+	}
+	if r := s.Stop(e, "snapshotAndRemove"); !r.Removed {
+		t.Errorf("%s: not removed: %+v", name, r)
+	}
+}
+
+func TestWhateverIsKilledAtWhateverMomentOfAStartHealsAndLeavesNothing(t *testing.T) {
+	t.Parallel()
+	for _, victim := range []string{killProvider, killContainer, killRuntime} {
+		for _, content := range []string{contentWorktree, contentVolume} {
+			t.Run(victim+" "+content, func(t *testing.T) {
+				t.Parallel()
+				s := newStage(t, stage.Settings{"content": content})
+				before := len(s.own())
+				kills := 0
+				for i, moment := range moments(2) {
+					s.round(fmt.Sprintf("%s %d", moment, i), moment, victim)
+					kills += 2
+					if t.Failed() {
+						t.FailNow()
+					}
+				}
+				t.Logf("%d kills; on the daemon before %d, after %d", kills, before, len(s.own()))
+				s.none()
+				s.Clean(0)
+			})
+		}
+	}
+}
+
+func TestADaemonThatIsKilledAtWhateverMomentLosesNothing(t *testing.T) {
+	t.Parallel()
+	s := on(t, dockertest.New(t, dockertest.Options{}), nil)
+	for i, moment := range []string{"image done", "worktree done", "runtime started", "connect done", "random"} {
+		s.round(fmt.Sprintf("%s %d", moment, i), moment, killDaemon)
+	}
+	s.none()
+	s.Clean(0)
+}
+
+func TestWhateverIsKilledInTheMiddleOfARunLosesNoFile(t *testing.T) {
+	t.Parallel()
+	s := on(t, dockertest.New(t, dockertest.Options{}), nil)
+	for _, victim := range []string{killProvider, killContainer, killRuntime, killDaemon} {
+		e, path := s.Opened(victim, nil)
+		h := stage.Listen(e)
+		s.Agent(e, "worker", `i=0; while :; do i=$((i+1)); echo $i >> work.txt; echo $i; sleep 0.05; done`)
+		h.Until(t, "the agent works", func() bool { return strings.Contains(h.Output["worker"], "3\n") })
+		s.kill(e, victim)
+		if victim == killProvider {
+			if _, err := e.Wait(stage.Limit(t)); err != nil {
+				t.Fatal(err)
+			}
+			_ = e.Close(stage.Limit(t)) // what was killed does not answer
+			if started := s.Start(e); !started.Attached || started.WorkspacePath != path {
+				t.Errorf("%+v", started.StartResult)
+			}
+			h.Mu.Lock()
+			before := len(h.Output["worker"])
+			h.Mu.Unlock()
+			h.Until(t, "the agent is heard again", func() bool { return len(h.Output["worker"]) > before })
+		} else {
+			h.Until(t, "the agent's end is told", func() bool { return h.Ends["worker"] != nil })
+			if end := h.Ends["worker"]; end.Code != wire.Unavailable {
+				t.Errorf("%s: the agent's end: %+v", victim, end)
+			}
+		}
+		if out := s.run(e, "head -3 work.txt"); out != "1\n2\n3\n" {
+			t.Errorf("%s: the work is %q", victim, out)
+		}
+		if text := stage.Read(t, filepath.Join(path, "work.txt")); !strings.HasPrefix(text, "1\n2\n3\n") {
+			t.Errorf("%s: the work is %.20q outside", victim, text)
+		}
+		if r := s.Stop(e, "snapshotAndRemove"); !r.Removed {
+			t.Errorf("%s: not removed: %+v", victim, r)
+		}
+		if t.Failed() {
+			t.FailNow()
+		}
+	}
+	s.none()
+	s.Clean(0)
+}

@@ -1,0 +1,197 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/codeboltai/codebolt-providers/providers/docker/internal/engine"
+	"github.com/codeboltai/codebolt-providers/shared/wire"
+)
+
+// networkName is the network of all environments that name none. Its containers
+// reach the outside, but not each other.
+const networkName = "codebolt-environments"
+
+func networkMark() map[string]string {
+	return map[string]string{labelMade: providerID, labelRole: "network"}
+}
+
+// Limits of what a container's main process prints, which is the runtime's log.
+const (
+	logSize  = "10m"
+	logFiles = 3
+)
+
+// find finds the environment's container. It fails with kind NotFound when there
+// is none, and Conflict when another's has its name.
+func (b *box) find(ctx context.Context, eng *engine.Engine) (engine.Container, error) {
+	c, err := eng.Container(ctx, b.facts.Container)
+	if err == nil && !b.ours(c.Labels) {
+		err = wire.Errorf(wire.Conflict, "docker: the container %s is not this environment's; it is left alone, so remove it or rename it", b.facts.Container)
+	}
+	return c, err
+}
+
+func (b *box) ours(labels map[string]string) bool {
+	for _, name := range []string{labelOwner, labelEnv, labelMade} {
+		if labels[name] != b.mark[name] {
+			return false
+		}
+	}
+	return true
+}
+
+// ensure sees to a container that does not run, and tells whether it was made
+// just now.
+func (b *box) ensure(ctx context.Context, eng *engine.Engine) (made bool, err error) {
+	c, err := b.find(ctx, eng)
+	switch {
+	case wire.CodeOf(err) == wire.NotFound:
+		return true, b.make(ctx, eng)
+	case err != nil:
+		return false, err
+	case c.Running:
+		// What runs in it could not be adopted.
+		if err := eng.StopContainer(ctx, c.ID, time.Second); err != nil {
+			return false, err
+		}
+	}
+	return false, nil
+}
+
+// make makes the container, and the volumes that are missing.
+func (b *box) make(ctx context.Context, eng *engine.Engine) error {
+	image, err := b.image(ctx, eng)
+	if err != nil {
+		return err
+	}
+	if _, err := eng.Volume(ctx, b.facts.RunVolume); err == nil && b.cfg.Persist {
+		b.tell().Warn("the environment's container is gone; a new one is made of the same files and image, without what was installed in the old one")
+	}
+	if err := b.volumes(ctx, eng); err != nil {
+		return err
+	}
+	network := b.cfg.Network
+	if network == "" {
+		network = networkName
+		if err := eng.EnsureNetwork(ctx, network, networkMark(), true); err != nil {
+			return err
+		}
+	}
+	user, err := b.userName(image)
+	if err != nil {
+		return err
+	}
+	spec := engine.ContainerSpec{
+		Name: b.facts.Container, Image: image.ID, Platform: b.cfg.Platform, User: user, WorkDir: b.path, Hostname: hostname(b.mark[labelName]), Network: network,
+		Entrypoint: []string{programIn}, Command: []string{"launch", launchIn}, Labels: b.mark,
+		Ports: b.cfg.ports, Memory: b.cfg.limits.memory, CPUs: b.cfg.CPUs, Pids: b.cfg.PidsLimit, ShmSize: b.cfg.limits.shm,
+		ReadOnlyRoot: b.cfg.ReadOnlyRoot, CapAdd: b.cfg.CapAdd, LogMaxSize: logSize, LogMaxFiles: logFiles,
+		Mounts: append(b.content(), b.cfg.mounts...),
+	}
+	if b.cfg.ReadOnlyRoot {
+		spec.Tmpfs = map[string]string{"/tmp": "mode=1777"}
+	}
+	_, warnings, err := eng.CreateContainer(ctx, spec)
+	if err != nil {
+		return err
+	}
+	for _, w := range warnings {
+		b.tell().Warn("docker: " + w)
+	}
+	if err := b.ownVolume(ctx, eng, image); err != nil {
+		return errors.Join(err, eng.RemoveContainer(context.WithoutCancel(ctx), b.facts.Container))
+	}
+	return nil
+}
+
+// pointers are the files by which git finds the repositories of a worktree and of
+// its submodules.
+func pointers(path string) []string {
+	all := []string{filepath.Join(path, ".git")}
+	if _, err := os.Lstat(filepath.Join(path, ".gitmodules")); err != nil {
+		return all
+	}
+	_ = filepath.WalkDir(path, func(at string, entry fs.DirEntry, err error) error {
+		if err == nil && entry.Name() == ".git" && entry.Type().IsRegular() && at != all[0] {
+			all = append(all, at)
+		}
+		return nil // what cannot be read has no repository that could be found
+	})
+	return all
+}
+
+// hostname is a name that a host can have.
+func hostname(name string) string {
+	name = strings.Map(func(r rune) rune {
+		if r == '_' || r == '.' {
+			return '-'
+		}
+		return r
+	}, name)
+	return strings.Trim(name[:min(len(name), 60)], "-")
+}
+
+// image is what the container is made of: what the environment was planned with,
+// or, when that is gone, what the configuration names.
+func (b *box) image(ctx context.Context, eng *engine.Engine) (engine.Image, error) {
+	if b.facts.Image != "" {
+		image, err := eng.Image(ctx, b.facts.Image)
+		if err == nil || wire.CodeOf(err) != wire.NotFound {
+			return image, err
+		}
+		b.tell().Warn("the image that the environment began with is gone; " + b.cfg.Image + " is used as it is now")
+	}
+	return eng.EnsureImage(ctx, b.cfg.Image, engine.PullPolicy(b.cfg.PullPolicy), b.cfg.Platform, func(line string) { b.tell().Note("image", line) })
+}
+
+func (b *box) volumes(ctx context.Context, eng *engine.Engine) error {
+	for name, role := range map[string]string{b.facts.RunVolume: "run", b.facts.Work: "work"} {
+		if name == "" {
+			continue
+		}
+		v, err := eng.Volume(ctx, name)
+		switch {
+		case wire.CodeOf(err) == wire.NotFound:
+			err = eng.CreateVolume(ctx, name, b.marked(role))
+		case err == nil && !b.ours(v.Labels):
+			err = wire.Errorf(wire.Conflict, "docker: the volume %s is not this environment's; it is left alone, so remove it or rename it", name)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (b *box) marked(role string) map[string]string {
+	labels := map[string]string{labelRole: role}
+	for name, value := range b.mark {
+		labels[name] = value
+	}
+	return labels
+}
+
+// content are the mounts that every container of ours has. The files are at the
+// same path as outside, so that paths mean the same on both sides.
+func (b *box) content() []engine.Mount {
+	all := []engine.Mount{{Volume: b.facts.RunVolume, Target: inside}}
+	if b.facts.Work != "" {
+		return append(all, engine.Mount{Volume: b.facts.Work, Target: b.path})
+	}
+	all = append(all, engine.Mount{Bind: b.path, Target: b.path})
+	// Where git finds the repository is not for the container to change: programs
+	// outside follow it.
+	for _, pointer := range pointers(b.path) {
+		all = append(all, engine.Mount{Bind: pointer, Target: pointer, ReadOnly: true})
+	}
+	if b.cfg.GitHistory == "readOnly" {
+		all = append(all, engine.Mount{Bind: b.repo, Target: b.repo, ReadOnly: true})
+	}
+	return all
+}

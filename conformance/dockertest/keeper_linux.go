@@ -137,6 +137,13 @@ func (k *keeper) obey(command string) {
 }
 
 func (k *keeper) spawn() (pid int, err error) {
+	// A dockerd that was killed took its containerd along and left both numbers. By
+	// now they can be another process's, which the next dockerd would wait for.
+	for _, file := range []string{"/run/docker.pid", "/run/docker/containerd/containerd.pid"} {
+		if err := os.Remove(file); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return 0, err
+		}
+	}
 	null, err := os.Open(os.DevNull)
 	if err != nil {
 		return 0, err

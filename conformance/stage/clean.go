@@ -43,7 +43,7 @@ func (s *Stage) Clean(environments int) {
 		s.T.Errorf("branches, want %d: %s", environments, branches)
 	}
 	for _, root := range []string{filepath.Join(s.Project, ".git"), s.State} {
-		err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		err := filepath.WalkDir(root, func(path string, _ fs.DirEntry, err error) error {
 			if errors.Is(err, fs.ErrNotExist) {
 				return nil
 			}

@@ -120,7 +120,7 @@ func NewProject(t *testing.T) string {
 // Git runs git, which must succeed, and returns what it printed.
 func Git(t *testing.T, dir string, args ...string) string {
 	t.Helper()
-	cmd := exec.Command("git", args...)
+	cmd := exec.CommandContext(context.Background(), "git", args...) // also in clean-ups, after the test's own context
 	cmd.Dir = dir
 	out, err := cmd.CombinedOutput()
 	if err != nil {

@@ -14,8 +14,8 @@ import (
 // nothing of them, and stays the same.
 func (s *Store) Owner() string {
 	dir := s.dir
-	if real, err := filepath.EvalSymlinks(dir); err == nil {
-		dir = real
+	if target, err := filepath.EvalSymlinks(dir); err == nil {
+		dir = target
 	}
 	h := sha256.New()
 	for _, part := range []string{"codebolt store", machineID(), strconv.Itoa(os.Getuid()), dir} {

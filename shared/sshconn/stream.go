@@ -42,11 +42,11 @@ func (c *Client) stream(channel net.Conn) (net.Conn, error) {
 		if errors.Is(err, io.ErrClosedPipe) {
 			return // closed on this side
 		}
-		if err == nil && c.last().conn.end() != nil {
-			err = wire.Errorf(wire.Unavailable, "ssh: %s: the connection was lost", c.Describe())
+		if err == nil {
+			err = c.gone()
 		}
 		if err != nil {
-			s.end.Store(&err)
+			s.end.CompareAndSwap(nil, &err)
 			_ = outFar.Close()
 		}
 	})
@@ -58,8 +58,19 @@ func (c *Client) stream(channel net.Conn) (net.Conn, error) {
 		if half, ok := channel.(interface{ CloseWrite() error }); ok && err == nil {
 			_ = half.CloseWrite() // the channel may have ended
 		}
+		if lost := c.gone(); err != nil && lost != nil && !errors.Is(err, io.ErrClosedPipe) {
+			s.end.CompareAndSwap(nil, &lost)
+		}
 	})
 	return s, nil
+}
+
+// gone is the error of a stream whose connection was lost, or nil.
+func (c *Client) gone() error {
+	if c.last().conn.end() == nil {
+		return nil
+	}
+	return wire.Errorf(wire.Unavailable, "ssh: %s: the connection was lost", c.Describe())
 }
 
 func (s *stream) Read(p []byte) (int, error) {

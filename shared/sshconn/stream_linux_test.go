@@ -270,6 +270,22 @@ func behind(t *testing.T, s *sshtest.Server) (sshconn.Options, *faultproxy.Proxy
 	return o, proxy
 }
 
+func TestAWriteIntoAConnectionThatIsLostSaysSo(t *testing.T) {
+	t.Parallel()
+	s := sshtest.Start(t, sshtest.Options{})
+	o, proxy := behind(t, s)
+	path := socket(t, func(conn *net.UnixConn) { _, _ = io.Copy(io.Discard, conn) })
+	for range 10 { // who notices first, the side that reads or the one that writes, is chance
+		conn := open(t, dial(t, "sshtest", o), path)
+		proxy.CutAfter(faultproxy.Up, 300_000, faultproxy.Reset)
+		var err error
+		for block := make([]byte, 8<<10); err == nil; {
+			_, err = conn.Write(block)
+		}
+		refused(t, err, wire.Unavailable, "the connection was lost")
+	}
+}
+
 func TestAVanishedHopIsNoticed(t *testing.T) {
 	t.Parallel()
 	jump, s := sshtest.Start(t, sshtest.Options{Name: "jump"}), sshtest.Start(t, sshtest.Options{})

@@ -39,7 +39,7 @@ func (e *Environment) refresh(ctx context.Context) error {
 // Health implements provider.Environment.
 func (e *Environment) Health(ctx context.Context) provider.Health {
 	health := e.Host.Health(ctx)
-	if _, err := os.Lstat(filepath.Join(e.details.Worktree.Path, ".git")); err != nil && health.Status != wire.Failing {
+	if _, err := os.Lstat(filepath.Join(e.details.Path, ".git")); err != nil && health.Status != wire.Failing {
 		return provider.Health{Status: wire.Failing, Reasons: []string{"the worktree has lost its .git file: " + err.Error()}}
 	}
 	return health
@@ -78,7 +78,7 @@ func (e *Environment) PullRequest(ctx context.Context, req *wire.SendPR) (*wire.
 		return nil, err
 	}
 	if len(diff.Files) == 0 {
-		return nil, wire.Errorf(wire.Conflict, "pull request: nothing has changed since %s", short(e.details.Worktree.BaseOID))
+		return nil, wire.Errorf(wire.Conflict, "pull request: nothing has changed since %s", short(e.details.BaseOID))
 	}
 	if err := e.commit(ctx, title); err != nil {
 		return nil, err
@@ -191,7 +191,7 @@ func (e *Environment) Remove(ctx context.Context, how provider.RemovePolicy) (pr
 			}
 			recovery, err := e.repo.Remove(ctx, e.details.Worktree, gitrepo.RemoveSpec{Snapshot: d.Snapshot})
 			if err == nil {
-				err = emptyTrash(ctx, e.details.Worktree.Path)
+				err = emptyTrash(ctx, e.details.Path)
 			}
 			return recovery, err
 		},

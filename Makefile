@@ -13,7 +13,7 @@ GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 GOFUMPT  := mvdan.cc/gofumpt@v0.12.0
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test test-short mutants conformance example docs check lint vet cross standalone bench clean
+.PHONY: help build demo test test-short mutants conformance conformance-docker example docs check lint vet cross standalone bench clean
 
 help: ## show the targets
 	@awk 'BEGIN{FS=":.*## "} /^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,6 +41,9 @@ conformance: build ## judge the providers that need no daemon by every check; re
 	@status=0; for p in gitworktree local; do echo "== $$p"; \
 	  bin/codebolt-conformance$(EXE) run --manifest manifests/$$p --json bin/conformance/$$p.json --junit bin/conformance/$$p.xml \
 	    --html bin/conformance/$$p.html -- bin/codebolt-provider-$$p$(EXE) || status=$$?; done; exit $$status
+
+conformance-docker: ## judge the docker provider by every check (about ten minutes); it starts a daemon of its own
+	cd providers/docker && CONFORMANCE_DOCKER=all $(GO) test -v -count=1 -timeout 30m -run TestConformance .
 
 example: build ## write the example reports of docs/conformance.md anew, and with chromium their picture
 	bin/codebolt-conformance$(EXE) run --manifest manifests/gitworktree --json docs/examples/conformance.json --junit docs/examples/conformance.xml \

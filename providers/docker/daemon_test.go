@@ -3,13 +3,10 @@
 package main
 
 import (
-	"fmt"
 	"net/http"
 	"net/url"
-	"os"
 	"strings"
 
-	"github.com/codeboltai/codebolt-providers/conformance/server"
 	"github.com/codeboltai/codebolt-providers/conformance/stage"
 	"github.com/codeboltai/codebolt-providers/shared/resource"
 )
@@ -42,10 +39,6 @@ type inspected struct {
 		AutoRemove                   bool
 		RestartPolicy                struct{ Name string }
 		LogConfig                    struct{ Config map[string]string }
-	}
-	State struct {
-		Running bool
-		Pid     int
 	}
 }
 
@@ -89,26 +82,4 @@ func (s *play) removeContainers() {
 func (s *play) killContainers() int {
 	s.T.Helper()
 	return s.act(http.MethodPost, "/kill", nil)
-}
-
-// memory is the resident size of the provider of an environment, in bytes.
-func (s *play) memory(e *server.Environment) int64 {
-	s.T.Helper()
-	for pid, cmd := range s.Processes() {
-		if !strings.HasPrefix(cmd, s.Program) {
-			continue
-		}
-		status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-		if err != nil {
-			continue // it has just ended
-		}
-		for line := range strings.Lines(string(status)) {
-			var kb int64
-			if _, err := fmt.Sscanf(line, "VmRSS: %d kB", &kb); err == nil {
-				return kb << 10
-			}
-		}
-	}
-	s.T.Errorf("the provider of %s does not run", e.Name())
-	return 0
 }

@@ -42,7 +42,7 @@ func (containers) Doctor(ctx context.Context, req *provider.DoctorRequest) []pro
 	if err != nil {
 		return append(found, provider.Found("daemon", "", err))
 	}
-	defer eng.Close()
+	defer func() { _ = eng.Close() }() // it was only looked at
 	return append(found, examine(ctx, eng, cfg, set)...)
 }
 
@@ -98,7 +98,7 @@ func (containers) Logs(ctx context.Context, req provider.LogsRequest) error {
 	if err != nil {
 		return err
 	}
-	defer b.close()
+	defer func() { _ = b.close() }() // it was only read from
 	eng, err := b.engine(ctx)
 	if err != nil {
 		return err

@@ -95,7 +95,7 @@ func (b *box) fill(ctx context.Context, eng *engine.Engine) error {
 		}
 		w.CloseWithError(err)
 	}()
-	defer r.Close()
+	defer func() { _ = r.Close() }() // the writer is not left waiting
 	if err := b.exec(ctx, eng, "fill the volume", []string{programIn, "unpack", "--root", b.path, "--exclude", pointer[0]}, r, io.Discard); err != nil {
 		return err
 	}
@@ -191,7 +191,7 @@ func (b *box) readBack(ctx context.Context, eng *engine.Engine) error {
 		return err
 	}
 	ask, asked := io.Pipe()
-	defer ask.Close()
+	defer func() { _ = ask.Close() }() // the writer is not left waiting
 	go func() {
 		_, err := known.WriteTo(asked)
 		asked.CloseWithError(err)

@@ -144,13 +144,27 @@ func (b *box) begin(ctx context.Context, eng *engine.Engine, h *running, limit t
 	return err
 }
 
+// startTries is how often a start is tried whose failure will pass, as the daemon
+// says: after a crash of its own it cleans up when it is asked to start.
+const startTries = 4
+
 // startContainer starts the container, and its network when the last other
 // environment took that along.
-func (b *box) startContainer(ctx context.Context, eng *engine.Engine) error {
-	err := eng.StartContainer(ctx, b.facts.Container)
-	if wire.CodeOf(err) == wire.NotFound && b.cfg.Network == "" {
-		if err = eng.EnsureNetwork(ctx, networkName, networkMark(), true); err == nil {
-			err = eng.StartContainer(ctx, b.facts.Container)
+func (b *box) startContainer(ctx context.Context, eng *engine.Engine) (err error) {
+	for try := range startTries {
+		err = eng.StartContainer(ctx, b.facts.Container)
+		if wire.CodeOf(err) == wire.NotFound && b.cfg.Network == "" {
+			if err = eng.EnsureNetwork(ctx, networkName, networkMark(), true); err == nil {
+				continue
+			}
+		}
+		if wire.CodeOf(err) != wire.Unavailable || !wire.Retryable(err) || try == startTries-1 {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(500 * time.Millisecond):
 		}
 	}
 	return err

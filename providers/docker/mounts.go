@@ -128,8 +128,8 @@ func dangerous(p string) string {
 func resolved(p string) string {
 	rest := ""
 	for dir := p; ; dir = filepath.Dir(dir) {
-		if real, err := filepath.EvalSymlinks(dir); err == nil {
-			return filepath.Join(real, rest)
+		if target, err := filepath.EvalSymlinks(dir); err == nil {
+			return filepath.Join(target, rest)
 		}
 		if filepath.Dir(dir) == dir {
 			return p

@@ -87,7 +87,7 @@ func strays(ctx context.Context, req provider.ReapRequest, d daemon, owned map[s
 	if err != nil {
 		return nil, err
 	}
-	defer eng.Close()
+	defer func() { _ = eng.Close() }() // what was done is reported
 	report := func(what, where, kept string, remove func() error) {
 		o := provider.Orphan{What: what, Where: where, Kept: kept}
 		if kept == "" && !req.DryRun {

@@ -48,8 +48,7 @@ func (b *box) removeContainer(ctx context.Context, eng *engine.Engine, name stri
 
 // leaveNetwork removes the network when nobody has a container in it any more.
 func leaveNetwork(ctx context.Context, eng *engine.Engine) error {
-	rest, err := eng.Containers(ctx, map[string]string{labelMade: providerID})
-	if err != nil || len(rest) > 0 {
+	if busy, err := eng.AnyContainer(ctx, map[string]string{labelMade: providerID}); err != nil || busy {
 		return err
 	}
 	networks, err := eng.Networks(ctx, networkMark())

@@ -197,7 +197,7 @@ func (h *running) Release() {
 // stopped by force, and how long the end of that may take to be noticed.
 const stopDelay = 2 * time.Second
 
-// stopLimit bounds the last part of a stop, which is tried also when time is up.
+// stopLimit is the time that the last part of a stop has also when its own is up.
 const stopLimit = 4 * time.Second
 
 // Stop implements runtime.Handle.
@@ -216,7 +216,7 @@ func (h *running) Stop(ctx context.Context, grace time.Duration) error {
 	if h.record.Upstream {
 		limit = grace
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit+stopLimit)
+	ctx, cancel := atLeast(ctx, limit+stopLimit)
 	defer cancel()
 	err := h.eng.StopContainer(ctx, h.box.facts.Container, limit)
 	if err != nil && wire.CodeOf(err) != wire.NotFound {
@@ -227,6 +227,16 @@ func (h *running) Stop(ctx context.Context, grace time.Duration) error {
 	case <-time.After(stopDelay):
 	}
 	return h.box.put(ctx, h.eng)
+}
+
+// atLeast is a context that ends with the deadline of ctx, but not before so much
+// time has passed, whatever becomes of ctx.
+func atLeast(ctx context.Context, least time.Duration) (context.Context, context.CancelFunc) {
+	end := time.Now().Add(least)
+	if deadline, ok := ctx.Deadline(); ok && deadline.After(end) {
+		end = deadline
+	}
+	return context.WithDeadline(context.WithoutCancel(ctx), end)
 }
 
 // shutdown asks the runtime to end, and tells whether it has within grace.

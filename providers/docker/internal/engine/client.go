@@ -30,7 +30,7 @@ func newAPI(address string, dial func(context.Context) (net.Conn, error)) (*api,
 	if address == "" {
 		address = client.DummyHost
 	}
-	transport := &http.Transport{MaxIdleConns: 6, IdleConnTimeout: 30 * time.Second}
+	transport := &http.Transport{MaxIdleConns: 6, IdleConnTimeout: 30 * time.Second, DisableCompression: true}
 	docker, err := client.NewClientWithOpts(
 		client.WithHTTPClient(&http.Client{Transport: transport, CheckRedirect: client.CheckRedirect}),
 		client.WithHost("tcp://"+address),

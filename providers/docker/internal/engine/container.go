@@ -118,6 +118,13 @@ func (e *Engine) Containers(ctx context.Context, labels map[string]string) ([]Co
 	return each(ids, func(id string) (Container, error) { return e.Container(ctx, id) })
 }
 
+// AnyContainer reports whether there is a container in any state that has all of
+// the labels, as Containers would find it. It takes one request.
+func (e *Engine) AnyContainer(ctx context.Context, labels map[string]string) (bool, error) {
+	ids, err := retry(ctx, e, "list containers", broken, func() ([]string, error) { return e.api.containerIDs(ctx, labels) })
+	return len(ids) > 0, err
+}
+
 // each looks at everything a list named; what is gone meanwhile is left out.
 func each[T any](ids []string, look func(string) (T, error)) ([]T, error) {
 	var list []T

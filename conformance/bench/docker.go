@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/codeboltai/codebolt-providers/conformance/dockertest"
@@ -177,9 +178,30 @@ func (d *dock) ask(p *peer, request map[string]any, name string) error {
 	return err
 }
 
+// tend reads what the provider of an environment sends that has nothing to do, and
+// so answers its pings; else it would think that the server is gone. It ends with
+// the connection, at the latest when stop is called.
+func (d *dock) tend(p *peer) (stop func()) {
+	enough, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		for {
+			select {
+			case <-time.After(10 * time.Second):
+			case <-enough:
+				return
+			}
+			if d.ask(p, map[string]any{"type": "providerGetTreeChildren", "path": "root", "requestId": "t"}, "providerGetTreeChildrenResponse") != nil {
+				return // whoever uses it next sees why
+			}
+		}
+	}()
+	return sync.OnceFunc(func() { close(enough); <-ended })
+}
+
 // starting compares the start of an environment with the calls of the daemon's API
 // that no start of such a container can do without.
-func (d *dock) starting(ctx context.Context) error {
+func (d *dock) starting(ctx context.Context) (err error) {
 	if !d.wants(rowStart) {
 		return nil
 	}
@@ -192,7 +214,8 @@ func (d *dock) starting(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer func() { _ = d.away(first) }() // what is left is found
+	defer func() { err = errors.Join(err, d.away(first)) }()
+	defer d.tend(first)()
 	like, err := d.like(ctx)
 	if err != nil {
 		return err

@@ -14,7 +14,7 @@ import (
 
 // reading compares a file of a container's volume, which its runtime reads, with a
 // file of a local worktree, and one that is mounted into the container likewise.
-func (d *dock) reading(ctx context.Context) error {
+func (d *dock) reading(ctx context.Context) (err error) {
 	if !d.wants(rowRead, rowMemory) {
 		return nil
 	}
@@ -38,7 +38,7 @@ func (d *dock) reading(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer func() { _ = d.away(volume) }() // what is left is found
+	defer func() { err = errors.Join(err, d.away(volume)) }()
 	if err := d.memory(ctx, volume); err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -57,7 +58,7 @@ func (d *dock) runtimeMiB(ctx context.Context, container string) (float64, error
 }
 
 // many opens environments at once, and removes them.
-func (d *dock) many(ctx context.Context) error {
+func (d *dock) many(ctx context.Context) (err error) {
 	n := 50
 	if d.scale > 1 {
 		n = 10
@@ -73,7 +74,8 @@ func (d *dock) many(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer func() { _ = d.away(first) }() // what is left is found
+	defer func() { err = errors.Join(err, d.away(first)) }()
+	defer d.tend(first)()
 	like, err := d.like(ctx)
 	if err != nil {
 		return err
@@ -85,14 +87,16 @@ func (d *dock) many(ctx context.Context) error {
 		}
 		defer peers[i].end()
 	}
+	idle := make([]func(), n) // ends what is done with those that were answered
 	ours, err := atOnce(n, func(i int) error {
 		_, err := d.begin(peers[i], project, "many"+strconv.Itoa(i), nil)
+		idle[i] = d.tend(peers[i])
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	if _, err := atOnce(n, func(i int) error { return d.away(peers[i]) }); err != nil {
+	if _, err := atOnce(n, func(i int) error { idle[i](); return d.away(peers[i]) }); err != nil {
 		return err
 	}
 	name := func(i int) string { return fmt.Sprintf("codebolt-bench-%s-%d", d.bare, i) }

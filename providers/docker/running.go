@@ -63,7 +63,8 @@ func (b *box) Adopt(ctx context.Context, spec runtime.Spec, rec resource.Runtime
 	}
 	h := newRunning(b, eng, rec, string(token))
 	h.adopted = true
-	if _, err := h.health(ctx); err != nil {
+	// Not adopted, it would be stopped with the agents that may be at work in it.
+	if _, err := h.health(ctx, adoptLimit); err != nil {
 		return nil, wire.Errorf(wire.NotFound, "adopt the runtime: %w", err)
 	}
 	h.watch()
@@ -109,18 +110,28 @@ func (h *running) Dial(ctx context.Context) (net.Conn, error) {
 	return h.eng.ExecConn(ctx, h.box.facts.Container, engine.ExecSpec{Argv: []string{programIn, "connect", h.address}})
 }
 
+// Each call may take a process that the daemon starts in the container, which is
+// slow on a busy machine. One that is given up for another makes it slower still.
+const (
+	answerLimit = 20 * time.Second
+	adoptLimit  = 10 * time.Second
+	agentsLimit = 2 * time.Second // a close waits for it
+)
+
 func (h *running) caller() runtime.Caller {
 	return runtime.Caller{Dial: h.Dial, Token: h.Token(), Transport: h.calls}
 }
 
 // waiting is a way to a runtime that may not listen yet.
 func (h *running) waiting(ctx context.Context) (net.Conn, error) {
-	return h.eng.ExecConn(ctx, h.box.facts.Container, engine.ExecSpec{Argv: []string{programIn, "connect", "--wait", "5s", h.address}})
+	return h.eng.ExecConn(ctx, h.box.facts.Container, engine.ExecSpec{Argv: []string{programIn, "connect", "--wait", "15s", h.address}})
 }
 
 // health asks the runtime how it is, and sees that it is the one on record.
-func (h *running) health(ctx context.Context) (wire.RuntimeHealth, error) {
-	health, err := h.caller().Health(ctx)
+func (h *running) health(ctx context.Context, limit time.Duration) (wire.RuntimeHealth, error) {
+	caller := h.caller()
+	caller.Limit = limit
+	health, err := caller.Health(ctx)
 	if err == nil && !h.record.Upstream && health.InstanceID != h.record.InstanceID {
 		err = wire.Errorf(wire.Conflict, "another runtime answers in the container")
 	}
@@ -130,7 +141,7 @@ func (h *running) health(ctx context.Context) (wire.RuntimeHealth, error) {
 // answers waits until the runtime answers.
 func (h *running) answers(ctx context.Context) error {
 	for {
-		health, err := runtime.Caller{Dial: h.waiting, Token: h.Token()}.Health(ctx)
+		health, err := runtime.Caller{Dial: h.waiting, Token: h.Token(), Limit: answerLimit}.Health(ctx)
 		if err == nil && (h.record.Upstream || health.InstanceID == h.record.InstanceID) {
 			return nil
 		}
@@ -147,7 +158,7 @@ func (h *running) answers(ctx context.Context) error {
 
 // Agents implements runtime.Handle.
 func (h *running) Agents(ctx context.Context) (int, error) {
-	health, err := h.health(ctx)
+	health, err := h.health(ctx, agentsLimit)
 	return health.Agents, err
 }
 

@@ -1,6 +1,7 @@
 package runtime
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -71,7 +72,7 @@ func (Local) Adopt(ctx context.Context, spec Spec, rec resource.RuntimeRecord) (
 	return p, nil
 }
 
-// healthLimit bounds a look at a runtime's health.
+// healthLimit bounds a look at a runtime's health, unless the caller does.
 const healthLimit = 2 * time.Second
 
 // Caller makes HTTP calls of a runtime over connections of its own; for
@@ -82,6 +83,9 @@ type Caller struct {
 	// Transport, made by [NewTransport], uses a connection for several calls; nil
 	// opens one for each.
 	Transport *http.Transport
+	// Limit bounds Health; 0 is two seconds. Where a connection takes a process to
+	// be started, a busy machine may need more.
+	Limit time.Duration
 }
 
 // keptFor is how long a connection that is not used is kept for the next call.
@@ -95,9 +99,9 @@ func NewTransport(dial func(ctx context.Context) (net.Conn, error)) *http.Transp
 	}
 }
 
-// Health asks the runtime how it is, and answers within two seconds.
+// Health asks the runtime how it is, and answers within Limit.
 func (c Caller) Health(ctx context.Context) (wire.RuntimeHealth, error) {
-	ctx, cancel := context.WithTimeout(ctx, healthLimit)
+	ctx, cancel := context.WithTimeout(ctx, cmp.Or(c.Limit, healthLimit))
 	defer cancel()
 	var h wire.RuntimeHealth
 	body, err := c.request(ctx, http.MethodGet, "/health")

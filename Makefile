@@ -43,7 +43,7 @@ conformance: build ## judge the providers that need no daemon by every check; re
 	    --html bin/conformance/$$p.html -- bin/codebolt-provider-$$p$(EXE) || status=$$?; done; exit $$status
 
 conformance-docker: ## judge the docker provider by every check (about ten minutes); it starts a daemon of its own
-	cd providers/docker && CONFORMANCE_DOCKER=all $(GO) test -v -count=1 -timeout 30m -run TestConformance .
+	cd providers/docker && CONFORMANCE_ALL=1 $(GO) test -v -count=1 -timeout 30m -run TestConformance .
 
 example: build ## write the example reports of docs/conformance.md anew, and with chromium their picture
 	bin/codebolt-conformance$(EXE) run --manifest manifests/gitworktree --json docs/examples/conformance.json --junit docs/examples/conformance.xml \

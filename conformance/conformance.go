@@ -19,6 +19,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -30,6 +31,22 @@ import (
 // EnvOnly is the environment variable that selects checks by id or group for
 // [Run], separated by commas, as the flag --only does for the program.
 const EnvOnly = "CONFORMANCE_ONLY"
+
+// EnvAll is the environment variable that makes [Sample] choose every check.
+const EnvAll = "CONFORMANCE_ALL"
+
+// Sample are the ids of every nth check, but for some, to be the Only of a
+// [Target]'s options where all of them take longer than there is time for. It is
+// the same each time, and all of them when [EnvAll] is set.
+func Sample(n int, without ...string) []string {
+	var ids []string
+	for i, check := range checks.All() {
+		if os.Getenv(EnvAll) != "" || i%n == 0 && !slices.Contains(without, check.ID) {
+			ids = append(ids, check.ID)
+		}
+	}
+	return ids
+}
 
 // Target is the provider to judge.
 type Target struct {

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/codeboltai/codebolt-providers/conformance"
+	"github.com/codeboltai/codebolt-providers/conformance/suite"
 	"github.com/codeboltai/codebolt-providers/manifests"
 )
 
@@ -12,5 +13,7 @@ func TestConformance(t *testing.T) {
 	conformance.Run(t, conformance.Target{
 		Program:   filepath.Join(programs, "codebolt-provider-local"),
 		Manifests: manifests.Files("local"),
+		// What this provider shares with git-worktree, that one's tests try whole.
+		Options: suite.Options{Only: conformance.Sample(3)},
 	})
 }

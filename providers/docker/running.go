@@ -115,7 +115,7 @@ func (h *running) Dial(ctx context.Context) (net.Conn, error) {
 const (
 	answerLimit = 20 * time.Second
 	adoptLimit  = 10 * time.Second
-	agentsLimit = 2 * time.Second // a close waits for it
+	agentsLimit = 6 * time.Second // a close waits for it, and stops a runtime that tells of none
 )
 
 func (h *running) caller() runtime.Caller {

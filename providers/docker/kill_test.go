@@ -181,7 +181,7 @@ func TestWhateverIsKilledAtWhateverMomentOfAStartHealsAndLeavesNothing(t *testin
 func TestADaemonThatIsKilledAtWhateverMomentLosesNothing(t *testing.T) {
 	t.Parallel()
 	s := on(t, dockertest.New(t, dockertest.Options{}), nil)
-	for i, moment := range []string{"worktree done", "runtime started", "connect done"} {
+	for i, moment := range []string{"image done", "connect done"} {
 		s.round(fmt.Sprintf("%s %d", moment, i), moment, killDaemon)
 	}
 	s.none()

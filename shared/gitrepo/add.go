@@ -18,8 +18,8 @@ import (
 // AddSpec says what worktree to make.
 type AddSpec struct {
 	Worktree
-	// ExistingBranch checks out Branch, which is there, instead of making it at
-	// BaseOID. With neither this nor CreatedBranch, HEAD is detached at BaseOID.
+	// ExistingBranch checks out Branch, which is there, instead of making it. With
+	// neither this nor CreatedBranch, HEAD is detached.
 	ExistingBranch bool
 	// SparsePaths limits the checkout to these directories (cone mode). Without
 	// them the sparse checkout of the opened checkout, if any, is inherited.
@@ -95,6 +95,8 @@ func (r *Repo) checkSpec(spec *AddSpec) error {
 		return wire.Errorf(wire.Invalid, "branch name %q is not one that git allows", wt.Branch)
 	case !isOID(wt.BaseOID):
 		return wire.Errorf(wire.Invalid, "base %q is not the full id of a commit", wt.BaseOID)
+	case !isOID(wt.start()):
+		return wire.Errorf(wire.Invalid, "start %q is not the full id of a commit", wt.StartOID)
 	}
 	switch spec.Submodules {
 	case "", "auto", "off", "recursive":
@@ -136,7 +138,7 @@ func (r *Repo) register(ctx context.Context, spec *AddSpec) error {
 		// git worktree add -b leaves this to a child, which would outlive it when it
 		// is killed, and make the branch after Discard has looked.
 		err := r.retried(ctx, call{dir: r.common, write: true, args: []string{
-			"update-ref", "-m", "branch: Created from " + wt.BaseOID, "--no-deref", wt.ref(), wt.BaseOID, strings.Repeat("0", len(wt.BaseOID)),
+			"update-ref", "-m", "branch: Created from " + wt.start(), "--no-deref", wt.ref(), wt.start(), strings.Repeat("0", len(wt.start())),
 		}})
 		if err != nil {
 			return explainAdd(err, wt)
@@ -155,7 +157,7 @@ func (r *Repo) worktreeAdd(ctx context.Context, wt *Worktree) error {
 	target := wt.Branch
 	if target == "" {
 		args = append(args, "--detach")
-		target = wt.BaseOID
+		target = wt.start()
 	}
 	return r.retried(ctx, call{dir: r.dir(), write: true, args: append(args, "--", wt.Path, target)})
 }

@@ -20,6 +20,9 @@ type Worktree struct {
 	Branch    string `json:"branch"`    // short name, without refs/heads/
 	BaseOID   string `json:"baseOid"`   // what changes are told against
 	BaseRef   string `json:"baseRef,omitzero"`
+	// StartOID is the commit that the new branch, or the detached HEAD, begins at;
+	// "" is BaseOID.
+	StartOID string `json:"startOid,omitzero"`
 	// CreatedBranch tells that Branch is to be made by Add, and may be deleted.
 	CreatedBranch bool `json:"createdBranch,omitzero"`
 	// Reason is what git worktree list shows the worktree as locked for. It should
@@ -31,6 +34,14 @@ type Worktree struct {
 }
 
 func (wt *Worktree) ref() string { return "refs/heads/" + wt.Branch }
+
+// start is where the branch begins.
+func (wt *Worktree) start() string {
+	if wt.StartOID != "" {
+		return wt.StartOID
+	}
+	return wt.BaseOID
+}
 
 // isDir fails unless path is a directory.
 func isDir(path string) error {

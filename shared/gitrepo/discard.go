@@ -14,7 +14,7 @@ import (
 
 // Discard takes back a worktree that Add made, or began to make, and that
 // nobody has worked in: its directory, its entry in the repository and, when
-// Add made it and it still is at the base, its branch. It works from every
+// Add made it and it still is where it began, its branch. It works from every
 // state that a killed Add leaves, and is idempotent.
 //
 // A directory that does not belong to the repository stays, as does one with
@@ -107,15 +107,15 @@ func (r *Repo) discardBranch(ctx context.Context, wt *Worktree) error {
 	if err != nil {
 		return err
 	}
-	if oid == wt.BaseOID || oid == "" {
+	if oid == wt.start() || oid == "" {
 		r.dropStaleLock(ctx, filepath.Join(r.common, filepath.FromSlash(wt.ref())+".lock"), wt.Path)
 	}
-	if oid == wt.BaseOID {
+	if oid == wt.start() {
 		if err := r.deleteBranch(ctx, wt, oid); err != nil {
 			return err
 		}
 	}
-	if oid == wt.BaseOID || oid == "" {
+	if oid == wt.start() || oid == "" {
 		return r.dropProof(wt)
 	}
 	return nil // someone committed on it

@@ -49,8 +49,8 @@ func (r *Repo) Snapshot(ctx context.Context, wt Worktree, spec SnapshotSpec) (Sn
 
 func (r *Repo) snapshot(ctx context.Context, wt *Worktree, spec SnapshotSpec) (Snapshot, error) {
 	var none Snapshot
-	if !strings.HasPrefix(spec.Ref, "refs/codebolt/") || strings.ContainsAny(spec.Ref, "\x00\n") {
-		return none, wire.Errorf(wire.Invalid, "ref %q is not below refs/codebolt/", spec.Ref)
+	if err := checkSnapshotRef(spec.Ref); err != nil {
+		return none, err
 	}
 	co, err := r.checkout(wt)
 	if err != nil {
@@ -103,6 +103,13 @@ func (r *Repo) snapshot(ctx context.Context, wt *Worktree, spec SnapshotSpec) (S
 		}
 	}
 	return Snapshot{OID: oid, Tree: tree, Ref: spec.Ref, Staged: staged, Skipped: skipped}, nil
+}
+
+func checkSnapshotRef(ref string) error {
+	if !strings.HasPrefix(ref, "refs/codebolt/") || strings.ContainsAny(ref, "\x00\n") {
+		return wire.Errorf(wire.Invalid, "ref %q is not below refs/codebolt/", ref)
+	}
+	return nil
 }
 
 // writeTree takes all changes into an index, "" being the checkout's own, and

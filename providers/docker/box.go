@@ -25,7 +25,7 @@ const (
 	labelName    = "codebolt.name"     // and what people call it
 	labelMade    = "codebolt.provider" // by which provider
 	labelCreated = "codebolt.created"
-	labelRole    = "codebolt.role" // of a volume or image: run, work, snapshot
+	labelRole    = "codebolt.role" // of a volume or network: run, work, network
 )
 
 // providerID is the value of labelMade.
@@ -43,6 +43,8 @@ type facts struct {
 	// Image is what a container that is gone is made from again: an id, so that it
 	// is the same.
 	Image string `json:"image,omitzero"`
+	// Prepared tells that Image is a snapshot's: what postCreate does is done.
+	Prepared bool `json:"prepared,omitzero"`
 }
 
 // daemon names a Docker daemon.
@@ -84,14 +86,18 @@ type reporter interface {
 // newBox prepares the box of an environment that is about to be opened.
 func newBox(req *provider.OpenRequest, cfg *config) *box {
 	owner := req.Store.Owner()
-	name := "codebolt-" + strings.ToLower(req.SafeName()) + "-" + owner[:6]
 	return &box{
-		cfg: cfg, log: req.Log, name: name, report: req, busy: make(chan struct{}, 1),
+		cfg: cfg, log: req.Log, name: boxName(req.SafeName(), owner), report: req, busy: make(chan struct{}, 1),
 		mark: map[string]string{
 			labelOwner: owner, labelEnv: req.Key(), labelName: req.SafeName(), labelMade: providerID,
 			labelCreated: time.Now().UTC().Format(time.RFC3339),
 		},
 	}
+}
+
+// boxName is the name of an environment's container.
+func boxName(name, owner string) string {
+	return "codebolt-" + strings.ToLower(name) + "-" + owner[:6]
 }
 
 // opened tells that the environment is open: nobody waits for reports any more.
@@ -164,8 +170,12 @@ func (b *box) unlock() { <-b.busy }
 
 // plan decides names and where the files will be, and sees that there is a daemon
 // and an image before anything is made.
-func (b *box) plan(ctx context.Context, wt gitrepo.Worktree) (any, error) {
+func (b *box) plan(ctx context.Context, wt gitrepo.Worktree, from wire.Raw) (any, error) {
 	b.path, b.repo = wt.Path, wt.CommonDir
+	snap, err := b.from(from)
+	if err != nil {
+		return nil, err
+	}
 	eng, err := b.engine(ctx)
 	if err != nil {
 		return nil, err
@@ -187,13 +197,17 @@ func (b *box) plan(ctx context.Context, wt gitrepo.Worktree) (any, error) {
 	}
 	var image engine.Image
 	err = b.tell().Phase(ctx, "image", func(ctx context.Context) (err error) {
-		image, err = eng.EnsureImage(ctx, b.cfg.Image, engine.PullPolicy(b.cfg.PullPolicy), b.cfg.Platform, func(line string) { b.tell().Note("image", line) })
+		if snap != nil {
+			image, err = snap.image(ctx, eng)
+		} else {
+			image, err = eng.EnsureImage(ctx, b.cfg.Image, engine.PullPolicy(b.cfg.PullPolicy), b.cfg.Platform, func(line string) { b.tell().Note("image", line) })
+		}
 		if err == nil {
 			err = b.cfg.fits(image, info)
 		}
 		return err
 	})
-	b.facts.Image = image.ID
+	b.facts.Image, b.facts.Prepared = image.ID, snap != nil
 	return b.facts, err
 }
 

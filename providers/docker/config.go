@@ -14,6 +14,7 @@ import (
 	units "github.com/docker/go-units"
 
 	"github.com/codeboltai/codebolt-providers/providers/docker/internal/engine"
+	"github.com/codeboltai/codebolt-providers/shared/provider"
 	"github.com/codeboltai/codebolt-providers/shared/wire"
 )
 
@@ -27,7 +28,7 @@ const (
 // config is what this provider can be told besides the base's settings and those
 // of the worktree.
 type config struct {
-	Image      string `config:"image"`
+	Image      string `config:"image"`      // not needed when the environment begins with a snapshot
 	PullPolicy string `config:"pullPolicy"` // missing, always or never
 	Platform   string `config:"platform"`   // such as linux/arm64; "" is the daemon's
 
@@ -47,7 +48,7 @@ type config struct {
 	AllowUnsafeMounts bool     `config:"allowUnsafeMounts"`
 	Ports             any      `config:"ports"` // texts as for docker run -p, or an object {"host": "container"}
 	Env               any      `config:"env"`   // secret: an object, or texts NAME=VALUE
-	User              string   `config:"user"`  // "" keeps ownership right; "image" is the image's
+	User              any      `config:"user"`  // name or number; "" keeps ownership right; "image" is the image's
 	Memory            any      `config:"memory"`
 	CPUs              float64  `config:"cpus"`
 	PidsLimit         int64    `config:"pidsLimit"`
@@ -65,10 +66,12 @@ type config struct {
 	// Setup is a key of worktrees without a container.
 	Setup []string `config:"setup"`
 
-	limits  limits
-	ports   []engine.Port
-	environ map[string]string
-	mounts  []engine.Mount
+	prepared bool // the environment begins with a snapshot, and thereby with an image
+	user     string
+	limits   limits
+	ports    []engine.Port
+	environ  map[string]string
+	mounts   []engine.Mount
 }
 
 type limits struct{ memory, shm int64 }
@@ -78,7 +81,7 @@ const defaultHookTimeout = 10 * time.Minute
 
 // check completes the configuration and refuses what is wrong.
 func (c *config) check(getenv func(string) string) (err error) {
-	if c.Image = cmp.Or(strings.TrimSpace(c.Image), getenv("DOCKER_IMAGE")); c.Image == "" {
+	if c.Image = cmp.Or(strings.TrimSpace(c.Image), getenv("DOCKER_IMAGE")); c.Image == "" && !c.prepared {
 		return wire.Errorf(wire.Invalid, "configuration: image is missing; name the image that environments run in, such as debian:12")
 	}
 	c.PullPolicy = cmp.Or(c.PullPolicy, string(engine.PullMissing))
@@ -107,6 +110,10 @@ func (c *config) check(getenv func(string) string) (err error) {
 	}
 	if c.Network == "host" {
 		return wire.Errorf(wire.Invalid, "configuration: network is host, which gives the container this machine's own network; leave it out, or name another")
+	}
+	var ok bool
+	if c.user, ok = text(c.User); !ok {
+		return wire.Errorf(wire.Invalid, "configuration: user is neither a name nor a number, such as 1000:1000")
 	}
 	if c.limits.memory, err = size("memory", c.Memory); err != nil {
 		return err
@@ -148,6 +155,9 @@ func configOf(req decoder) (*config, error) {
 	cfg := &config{}
 	if err := req.Decode(cfg); err != nil {
 		return nil, err
+	}
+	if open, ok := req.(*provider.OpenRequest); ok {
+		cfg.prepared = open.FromSnapshot() != ""
 	}
 	return cfg, cfg.check(getenv)
 }

@@ -69,7 +69,7 @@ func (b *box) furnish(ctx context.Context, eng *engine.Engine, made bool) error 
 			return err
 		}
 	}
-	if made {
+	if made && !b.facts.Prepared {
 		return b.postCreate(ctx, eng)
 	}
 	return nil

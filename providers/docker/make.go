@@ -145,6 +145,9 @@ func (b *box) image(ctx context.Context, eng *engine.Engine) (engine.Image, erro
 		if err == nil || wire.CodeOf(err) != wire.NotFound {
 			return image, err
 		}
+		if b.facts.Prepared {
+			return engine.Image{}, wire.Errorf(wire.NotFound, "docker: the container is gone, and so is the image of the snapshot that it was made of, %s", b.facts.Image)
+		}
 		b.tell().Warn("the image that the environment began with is gone; " + b.cfg.Image + " is used as it is now")
 	}
 	return eng.EnsureImage(ctx, b.cfg.Image, engine.PullPolicy(b.cfg.PullPolicy), b.cfg.Platform, func(line string) { b.tell().Note("image", line) })

@@ -49,6 +49,8 @@ func (containers) Reap(ctx context.Context, req provider.ReapRequest) ([]provide
 	}}
 	found, err := worktree.Reap(ctx, req, spec)
 	errs := []error{err}
+	half, err := provider.ReapSnapshots(ctx, req, containers{}, providerID)
+	found, errs = append(found, half...), append(errs, err)
 	records, err := req.Store.List()
 	if err != nil {
 		return found, errors.Join(append(errs, err)...)
@@ -106,6 +108,9 @@ func strays(ctx context.Context, req provider.ReapRequest, d daemon, owned map[s
 		if owned[c.Labels[labelEnv]] {
 			continue
 		}
+		if name := boxName(c.Labels[labelName], req.Store.Owner()); c.Name != name && c.Name != name+helperSuffix {
+			continue // somebody's own, of an image that was made of one of ours
+		}
 		kept := ""
 		if c.Running {
 			kept = "it runs; look at it, then: docker rm -f " + c.Name
@@ -126,8 +131,9 @@ func strays(ctx context.Context, req provider.ReapRequest, d daemon, owned map[s
 		}
 		report("volume", v.Name, kept, func() error { return eng.RemoveVolume(ctx, v.Name) })
 	}
-	if req.DryRun {
-		return found, nil
+	images, err := forgotten(ctx, eng, req.Store)
+	if found = append(found, images...); err != nil || req.DryRun {
+		return found, err
 	}
 	return found, leaveNetwork(ctx, eng)
 }

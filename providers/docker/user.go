@@ -18,10 +18,10 @@ type owner struct{ UID, GID int }
 // that files have the same owner on both sides; in a volume the image's.
 func (b *box) userName(image engine.Image) (string, error) {
 	switch {
-	case b.cfg.User == "image":
+	case b.cfg.user == "image":
 		return image.User, nil
-	case b.cfg.User != "":
-		return b.cfg.User, nil
+	case b.cfg.user != "":
+		return b.cfg.user, nil
 	case b.facts.Work != "":
 		return image.User, nil
 	}

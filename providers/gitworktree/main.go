@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 
 	"github.com/codeboltai/codebolt-providers/manifests"
 	"github.com/codeboltai/codebolt-providers/shared/provider"
@@ -20,6 +21,9 @@ func definition() provider.Definition {
 		Environment: (*worktree.Environment)(nil),
 	}
 }
+
+// providerID is the unique id in the manifest.
+const providerID = "codebolt-git-worktree"
 
 // spec: the worktree is the environment, and its runtime is a process beside it.
 var spec = worktree.Spec{Kind: "worktree"}
@@ -41,7 +45,19 @@ func (worktrees) PlanPath(_ context.Context, req *provider.PlanRequest) (wire.Pl
 	return worktree.Plan(req, spec.Kind)
 }
 
+// Snapshot implements provider.Snapshotter.
+func (worktrees) Snapshot(ctx context.Context, req *provider.SnapshotRequest) error {
+	return worktree.Snapshot(ctx, req, spec)
+}
+
+// DropSnapshot implements provider.Snapshotter.
+func (worktrees) DropSnapshot(ctx context.Context, req *provider.SnapshotRequest) error {
+	return worktree.DropSnapshot(ctx, req, spec)
+}
+
 // Reap implements provider.Reaper.
 func (worktrees) Reap(ctx context.Context, req provider.ReapRequest) ([]provider.Orphan, error) {
-	return worktree.Reap(ctx, req, spec)
+	found, err := worktree.Reap(ctx, req, spec)
+	half, herr := provider.ReapSnapshots(ctx, req, worktrees{}, providerID)
+	return append(found, half...), errors.Join(err, herr)
 }

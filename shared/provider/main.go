@@ -82,6 +82,8 @@ func Run(ctx context.Context, def Definition, p Process) int {
 		return doctor(ctx, &def, m, p, flags.Args()[1:])
 	case flags.Arg(0) == "logs":
 		return logs(ctx, &def, p, flags.Args()[1:])
+	case flags.Arg(0) == "snapshot":
+		return snapshot(ctx, &def, m.UniqueID, p, flags.Args()[1:])
 	case flags.NArg() > 0:
 		fmt.Fprintf(p.Stderr, "%s: unknown argument %q\n", name, flags.Arg(0))
 		flags.Usage()
@@ -98,7 +100,8 @@ func usage(w io.Writer, name string, m *manifest.Manifest, def *Definition, flag
 	_, reaper := def.Provider.(Reaper)
 	_, doctor := def.Provider.(Doctor)
 	_, logger := def.Provider.(Logger)
-	if reaper || doctor || logger {
+	_, snapshotter := def.Provider.(Snapshotter)
+	if reaper || doctor || logger || snapshotter {
 		fmt.Fprintln(w, "\nsubcommands:")
 	}
 	for _, sub := range []struct {
@@ -108,6 +111,8 @@ func usage(w io.Writer, name string, m *manifest.Manifest, def *Definition, flag
 		{reaper, "gc [--dry-run] [--json]", "remove what earlier lives left behind and nothing owns"},
 		{doctor, "doctor [--json]", "tell what this machine lacks for such environments"},
 		{logger, "logs [--follow] [--tail N] RESOURCE", "show what an environment's place prints"},
+		{snapshotter, "snapshot [--json] RESOURCE", "keep what an environment holds, for others to begin with"},
+		{snapshotter, "snapshot --drop SNAPSHOT", "remove a snapshot"},
 	} {
 		if sub.has {
 			fmt.Fprintf(w, "  %s\n    \t%s\n", sub.usage, sub.text)

@@ -96,6 +96,9 @@ func (s *session) openRequest(start *wire.ProviderStart) (*OpenRequest, error) {
 	if err != nil {
 		return nil, err
 	}
+	if _, ok := s.def.Provider.(Snapshotter); !ok && req.Settings.Snapshot != "" {
+		return nil, wire.Errorf(wire.Unsupported, "configuration: snapshot is set, and environments of %s have no snapshots", s.manifest.Name)
+	}
 	req.Store = s.store
 	req.Log = s.log.With("env", ids.environment)
 	req.announce = func(id resource.ID) {

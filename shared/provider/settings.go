@@ -3,6 +3,7 @@ package provider
 import (
 	"time"
 
+	"github.com/codeboltai/codebolt-providers/shared/resource"
 	"github.com/codeboltai/codebolt-providers/shared/wire"
 )
 
@@ -11,6 +12,10 @@ import (
 type Settings struct {
 	// OnStop says what providerStop does with the environment; default Keep.
 	OnStop RemovePolicy `config:"onStop"`
+
+	// Snapshot is the id of a snapshot that a new environment begins with; "" is the
+	// usual beginning. One that exists is not changed by it.
+	Snapshot string `config:"snapshot"`
 
 	// ExecutionMode "local_thread_pool" means that agents run in the server's
 	// own pool: no runtime is started.
@@ -70,6 +75,9 @@ func (s *Settings) check() error {
 	case "", localThreadPool:
 	default:
 		return wire.Errorf(wire.Invalid, "configuration: executionMode is %q; write %s or leave it out", s.ExecutionMode, localThreadPool)
+	}
+	if id, err := resource.ParseID(s.Snapshot); s.Snapshot != "" && (err != nil || id.Kind() != SnapshotKind) {
+		return wire.Errorf(wire.Invalid, "configuration: snapshot is %q, which is no snapshot's id; codebolt-providers snapshots lists those there are", s.Snapshot)
 	}
 	if s.AgentServerPort < 0 || s.AgentServerPort > 65535 {
 		return wire.Errorf(wire.Invalid, "configuration: agentServerPort is %d; write a port number, or 0 for a unix socket", s.AgentServerPort)

@@ -34,8 +34,9 @@ type Spec struct {
 // Every function may be nil. The facts are what Plan returned, from the record.
 type Beside struct {
 	// Plan decides what there will be, and returns it, any value that marshals. It
-	// changes nothing; the record is written before anything is made.
-	Plan func(ctx context.Context, wt gitrepo.Worktree) (facts any, err error)
+	// changes nothing; the record is written before anything is made. from is what
+	// Snapshot returned, when the environment begins with that; else nil.
+	Plan func(ctx context.Context, wt gitrepo.Worktree, from wire.Raw) (facts any, err error)
 	// Attach takes up an environment that is on record.
 	Attach func(ctx context.Context, wt gitrepo.Worktree, facts wire.Raw) error
 	// Refresh brings the worktree up to date with what has the agents' work, when
@@ -44,6 +45,13 @@ type Beside struct {
 	// Remove removes all of it that exists, made by a start that failed or by one
 	// that did not. It is idempotent, and comes before the worktree goes.
 	Remove func(ctx context.Context, rec *resource.Record, facts wire.Raw) error
+	// Snapshot keeps what there is, under a name made with the request's Key, and
+	// returns what Plan needs to begin with it, any value that marshals.
+	Snapshot func(ctx context.Context, req *provider.SnapshotRequest, facts wire.Raw) (from any, err error)
+	// DropSnapshot removes what Snapshot made, or half made. It gets what Snapshot
+	// returned or, when it did not return, the environment's facts. It is idempotent,
+	// and fails with kind Conflict while an environment needs the snapshot.
+	DropSnapshot func(ctx context.Context, req *provider.SnapshotRequest, from wire.Raw) error
 }
 
 // details is what the ownership record keeps of an environment.
@@ -143,6 +151,9 @@ type maker struct {
 	path string
 	env  *Environment
 	repo *gitrepo.Repo // of the project; set by plan
+
+	from   *kept  // the snapshot that it begins with; nil for none
+	origin string // the commit at which that was taken
 }
 
 // plan looks at the project's repository and decides branch and base.
@@ -152,6 +163,9 @@ func (m *maker) plan(ctx context.Context) (any, error) {
 		return nil, err
 	}
 	m.repo = repo
+	if err := m.takeFrom(ctx); err != nil {
+		return nil, err
+	}
 	wt := gitrepo.Worktree{CommonDir: repo.CommonDir(), Path: m.path, Reason: mark + m.req.Key()}
 	if m.cfg.ExistingBranch != "" {
 		if err := repo.CheckBranchName(ctx, m.cfg.ExistingBranch); err != nil {
@@ -174,7 +188,11 @@ func (m *maker) plan(ctx context.Context) (any, error) {
 				named = repo.CheckBranchName(ctx, wt.Branch)
 			}
 		})
-		wt.BaseOID, err = repo.Resolve(ctx, wt.BaseRef)
+		if m.from != nil { // what changed is told against the same commit
+			wt.BaseRef, wt.BaseOID, wt.StartOID = m.from.Of.BaseRef, m.from.Of.BaseOID, m.origin
+		} else {
+			wt.BaseOID, err = repo.Resolve(ctx, wt.BaseRef)
+		}
 		naming.Wait()
 		err = cmp.Or(err, named)
 	}
@@ -183,7 +201,11 @@ func (m *maker) plan(ctx context.Context) (any, error) {
 	}
 	d := details{Worktree: wt, ProjectTop: repo.Top()}
 	if plan := m.env.spec.Beside.Plan; plan != nil {
-		facts, err := plan(ctx, wt)
+		var from wire.Raw
+		if m.from != nil {
+			from = m.from.Beside
+		}
+		facts, err := plan(ctx, wt, from)
 		if err != nil {
 			return nil, err
 		}
@@ -233,6 +255,10 @@ func (m *maker) create(ctx context.Context, rec *resource.Record) error {
 	})
 	if err != nil {
 		return err
+	}
+	if m.from != nil {
+		m.req.Note("worktree", "restoring the snapshot")
+		return m.repo.Restore(ctx, d.Worktree, m.from.Ref)
 	}
 	if m.cfg.CarryUncommitted {
 		skipped, err := m.repo.CarryUncommitted(ctx, d.Worktree)

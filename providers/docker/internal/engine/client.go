@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"io"
 	"net"
@@ -86,7 +87,7 @@ func (a *api) image(ctx context.Context, ref string) (Image, error) {
 	}
 	img := Image{ID: r.ID, Ref: ref, Digests: r.RepoDigests, OS: r.Os, Arch: r.Architecture, Size: r.Size, variant: r.Variant}
 	if c := r.Config; c != nil {
-		img.User, img.Env, img.Entrypoint, img.Cmd, img.Labels = c.User, c.Env, c.Entrypoint, c.Cmd, c.Labels
+		img.User, img.WorkDir, img.Env, img.Entrypoint, img.Cmd, img.Labels = c.User, c.WorkingDir, c.Env, c.Entrypoint, c.Cmd, c.Labels
 	}
 	return img, nil
 }
@@ -109,9 +110,14 @@ func (a *api) removeImage(ctx context.Context, id string) error {
 	return err
 }
 
-func (a *api) commit(ctx context.Context, id, ref string, labels map[string]string) (string, error) {
+// commit gives every default a value: the container's own would be taken instead of
+// an empty one.
+func (a *api) commit(ctx context.Context, id string, s *CommitSpec) (string, error) {
 	r, err := a.docker.ContainerCommit(ctx, id, container.CommitOptions{
-		Reference: ref, Pause: true, Config: &container.Config{Labels: labels},
+		Reference: s.Ref, Pause: true, Config: &container.Config{
+			Labels: s.Labels, User: cmp.Or(s.Like.User, "0"), WorkingDir: cmp.Or(s.Like.WorkDir, "/"),
+			Entrypoint: s.Like.Entrypoint, Cmd: s.Like.Cmd,
+		},
 	})
 	return r.ID, err
 }

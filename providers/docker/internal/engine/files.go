@@ -77,19 +77,28 @@ func (r *kindReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// CommitSpec says what image is made of a container.
+type CommitSpec struct {
+	Ref string // name:tag; "" is an image without a name
+	// Labels are added to the container's; the value "" takes one of those back.
+	Labels map[string]string
+	// Like is the image that gives the defaults of the new one: its user, folder,
+	// entry point and command.
+	Like Image
+}
+
 // Commit makes an image of a container's files, pausing it meanwhile, and returns
-// its id. Mounts are not part of it. ref may be "" for an image without a name.
-// The image has the container's labels and these. It is not tried again.
-func (e *Engine) Commit(ctx context.Context, id, ref string, labels map[string]string) (imageID string, err error) {
+// its id. Mounts are not part of it. It is not tried again.
+func (e *Engine) Commit(ctx context.Context, id string, spec CommitSpec) (imageID string, err error) {
 	if err := named("container", id); err != nil {
 		return "", err
 	}
-	if ref != "" {
-		if r, err := parseRef(ref); err != nil {
+	if spec.Ref != "" {
+		if r, err := parseRef(spec.Ref); err != nil {
 			return "", err
 		} else if r.named == nil || r.digested {
-			return "", wire.Errorf(wire.Invalid, "docker: %q cannot name a new image; use a name with a tag", ref)
+			return "", wire.Errorf(wire.Invalid, "docker: %q cannot name a new image; use a name with a tag", spec.Ref)
 		}
 	}
-	return retry(ctx, e, "commit container "+id, unsent, func() (string, error) { return e.api.commit(ctx, id, ref, labels) })
+	return retry(ctx, e, "commit container "+id, unsent, func() (string, error) { return e.api.commit(ctx, id, &spec) })
 }

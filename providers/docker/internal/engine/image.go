@@ -28,7 +28,7 @@ type Image struct {
 	OS      string
 	Arch    string // in Go's names
 	// What its containers are by default.
-	User            string
+	User, WorkDir   string
 	Env             []string
 	Entrypoint, Cmd []string
 	Labels          map[string]string

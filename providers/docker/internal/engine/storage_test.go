@@ -84,20 +84,23 @@ func TestACopyThatCannotBeIsExplained(t *testing.T) {
 func TestACommitKeepsFilesAndGetsLabels(t *testing.T) {
 	t.Parallel()
 	b := open(t)
-	id := b.run(t, engine.ContainerSpec{User: "1000", Env: []string{"A=b"}})
+	id := b.run(t, engine.ContainerSpec{User: "1000", Env: []string{"A=b"}, WorkDir: "/tmp", Labels: map[string]string{"less": "label"}})
 	b.sh(t, id, "echo kept > /tmp/file")
-	image, err := b.Commit(within(t, time.Minute), id, "codebolt-test/"+b.name("commit")+":1", map[string]string{"more": "label"})
+	image, err := b.Commit(within(t, time.Minute), id, engine.CommitSpec{
+		Ref: "codebolt-test/" + b.name("commit") + ":1", Labels: map[string]string{"more": "label", "less": ""},
+		Like: engine.Image{User: "1001", Cmd: []string{"sleep", "600"}},
+	})
 	wantNil(t, err)
 	img, err := b.Image(t.Context(), "codebolt-test/"+b.name("commit")+":1")
 	wantNil(t, err)
-	if img.ID != image || img.User != "1000" || !cmp.Equal(img.Cmd, []string{"sleep", "600"}) || img.Labels["more"] != "label" || img.Labels[mark] != b.labels[mark] || img.Size == 0 {
+	if img.ID != image || img.User != "1001" || img.WorkDir != "/" || img.Labels["less"] != "" || !cmp.Equal(img.Cmd, []string{"sleep", "600"}) || img.Labels["more"] != "label" || img.Labels[mark] != b.labels[mark] || img.Size == 0 {
 		t.Errorf("%+v", img)
 	}
 	if list, err := b.Images(t.Context(), map[string]string{mark: b.labels[mark], "more": "label"}); err != nil || len(list) != 1 {
 		t.Errorf("%+v, %v", list, err)
 	}
 	next := b.run(t, engine.ContainerSpec{Image: image})
-	if got := b.sh(t, next, "cat /tmp/file; id -u"); got != "kept\n1000" {
+	if got := b.sh(t, next, "cat /tmp/file; id -u"); got != "kept\n1001" {
 		t.Errorf("%q", got)
 	}
 	want(t, b.RemoveImage(t.Context(), image), wire.Conflict)
@@ -105,9 +108,9 @@ func TestACommitKeepsFilesAndGetsLabels(t *testing.T) {
 	for range 2 {
 		wantNil(t, b.RemoveImage(t.Context(), image))
 	}
-	_, err = b.Commit(t.Context(), "codebolt-none", "", nil)
+	_, err = b.Commit(t.Context(), "codebolt-none", engine.CommitSpec{})
 	want(t, err, wire.NotFound)
-	_, err = b.Commit(t.Context(), id, "UPPER", nil)
+	_, err = b.Commit(t.Context(), id, engine.CommitSpec{Ref: "UPPER"})
 	want(t, err, wire.Invalid)
 }
 

@@ -30,15 +30,11 @@ func (a *app) doctorCommand() *cobra.Command {
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			config, err := settingsOf(args[0], set, image)
+			config, err := settingsOf(args[0], set, map[string]string{"image": image})
 			if err != nil {
 				return err
 			}
-			_, folder, err := manifests.Load(args[0])
-			if err != nil {
-				return err
-			}
-			program, err := providerProgram(folder)
+			program, err := programOf(args[0])
 			if err != nil {
 				return err
 			}
@@ -79,26 +75,25 @@ func (a *app) logsCommand() *cobra.Command {
 			if _, err := resource.ParseID(k.ResourceID); err != nil {
 				return fmt.Errorf("the environment %s was never opened; it has no log", printable(k.Name))
 			}
-			_, folder, err := manifests.Load(k.ProviderName)
-			if err != nil {
-				return err
-			}
-			program, err := providerProgram(folder)
-			if err != nil {
-				return err
-			}
 			argv := []string{"logs", "--tail", fmt.Sprint(tail)}
 			if follow {
 				argv = append(argv, "--follow")
 			}
-			logs := exec.CommandContext(cmd.Context(), program, append(argv, k.ResourceID)...)
-			logs.Stdout, logs.Stderr = a.stdout, a.stderr
-			return passedOn(logs.Run())
+			return a.provider(cmd, k.ProviderName, append(argv, k.ResourceID)...)
 		},
 	}
 	cmd.Flags().BoolVarP(&follow, "follow", "f", false, "go on until interrupted")
 	cmd.Flags().IntVar(&tail, "tail", 0, "begin with the last so many lines; 0: all")
 	return cmd
+}
+
+// programOf finds the program of a provider, by its name or unique id.
+func programOf(provider string) (string, error) {
+	_, folder, err := manifests.Load(provider)
+	if err != nil {
+		return "", err
+	}
+	return providerProgram(folder)
 }
 
 // passedOn makes this program end as one did that has said why.
@@ -109,23 +104,28 @@ func passedOn(err error) error {
 	return err
 }
 
-// settingsOf are the settings given for a provider. A flag of its own stands for a
-// setting that not every provider has.
-func settingsOf(provider string, set []string, image string) (map[string]any, error) {
+// settingsOf are the settings given for a provider. Short ones come from flags of
+// their own, and are settings that not every provider has; "" is not given.
+func settingsOf(provider string, set []string, short map[string]string) (map[string]any, error) {
 	config, err := settings(set)
-	if err != nil || image == "" {
-		return config, err
-	}
-	m, _, err := manifests.Load(provider)
 	if err != nil {
-		return nil, fmt.Errorf("%w; there are: %s", err, strings.Join(providerNames(), ", "))
+		return nil, err
 	}
-	if _, known := m.Config["image"]; !known {
-		return nil, fmt.Errorf("environments of %s have no image; leave --image out", m.Name)
+	for key, value := range short {
+		if value == "" {
+			continue
+		}
+		m, _, err := manifests.Load(provider)
+		if err != nil {
+			return nil, fmt.Errorf("%w; there are: %s", err, strings.Join(providerNames(), ", "))
+		}
+		if _, known := m.Config[key]; !known {
+			return nil, fmt.Errorf("environments of %s have no setting %s; leave it out", m.Name, key)
+		}
+		if config == nil {
+			config = map[string]any{}
+		}
+		config[key] = value
 	}
-	if config == nil {
-		config = map[string]any{}
-	}
-	config["image"] = image
 	return config, nil
 }

@@ -14,7 +14,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/codeboltai/codebolt-providers/conformance/server"
-	"github.com/codeboltai/codebolt-providers/manifests"
 	"github.com/codeboltai/codebolt-providers/shared/gitrepo"
 	"github.com/codeboltai/codebolt-providers/shared/provider"
 	"github.com/codeboltai/codebolt-providers/shared/resource"
@@ -329,11 +328,7 @@ func (s *session) removeRest(ctx context.Context, k server.Known) (*removal, err
 	if leased, err := store.Leased(rec.Resource); err != nil || leased {
 		return nil, err // some process is at it
 	}
-	_, folder, err := manifests.Load(k.ProviderName)
-	if err != nil {
-		return nil, err
-	}
-	program, err := providerProgram(folder)
+	program, err := programOf(k.ProviderName)
 	if err != nil {
 		return nil, err
 	}

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -589,4 +590,90 @@ func TestTheLocalProviderNeedsNoRepository(t *testing.T) {
 		t.Errorf("applied: %q", d.read("README.md"))
 	}
 	d.ok("remove", "copy", "--snapshot")
+}
+
+func TestEnvironmentsBeginWithASnapshotAndItStaysAsItIs(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	d.sh("prepared", someWork+"; git add new.txt; git commit -qm prepared; echo later > new.txt")
+	id := strings.TrimSpace(d.ok("snapshot", "prepared").stdout)
+	for _, name := range []string{"one", "two"} {
+		s := d.run("run", "git-worktree", "--from", id, "--name", name, "--", "sh", "-c", "cat new.txt x.env; git log --format=%s; echo "+name+" > new.txt")
+		if s.status != 0 || s.stdout != "later\nKEY\nprepared\nfirst\n" {
+			t.Errorf("%s: %+v", name, s)
+		}
+	}
+	want := d.ok("diff", "prepared", "--patch").stdout
+	for _, name := range []string{"one", "two"} {
+		got := d.ok("diff", name, "--patch").stdout
+		if changed := strings.Replace(got, "+"+name+"\n", "+later\n", 1); without(changed, "index ") != without(want, "index ") {
+			t.Errorf("the changes of %s are\n%s\nwant\n%s", name, got, want)
+		}
+		d.ok("remove", name, "--snapshot")
+	}
+	var all []struct{ ID, Of, State string }
+	if err := json.Unmarshal([]byte(d.ok("snapshots", "--json").stdout), &all); err != nil || len(all) != 1 || all[0].ID != id || all[0].Of != "prepared" || all[0].State != "ready" {
+		t.Errorf("%+v, %v", all, err)
+	}
+	for _, test := range []struct {
+		args []string
+		text string
+	}{
+		{[]string{"run", "local", "--from", id, "--", "true"}, "no setting snapshot"},
+		{[]string{"run", "docker", "--from", id, "--", "true"}, "made by the provider codebolt-git-worktree"},
+		{[]string{"run", "git-worktree", "--from", "snapshot:v1:none", "--", "true"}, "there is no snapshot"},
+		{[]string{"run", "git-worktree", "--from", "prepared", "--", "true"}, "no snapshot's id"},
+		{[]string{"run", "git-worktree", "--from", id, "--set", "baseRef=main", "--", "true"}, "excludes"},
+		{[]string{"snapshots", "remove", "prepared"}, "there is no snapshot"},
+		{[]string{"snapshot", "nobody"}, "nobody"},
+	} {
+		if s := d.run(test.args...); s.status == 0 || !strings.Contains(s.stderr, test.text) {
+			t.Errorf("%v: %+v, want %q", test.args, s, test.text)
+		}
+	}
+	other := newDesk(t)
+	other.environ = d.environ // the same machine, and another project
+	if s := other.run("run", "git-worktree", "--from", id, "--", "true"); s.status == 0 || !strings.Contains(s.stderr, "of another project") {
+		t.Errorf("in another project: %+v", s)
+	}
+	d.ok("snapshots", "remove", id)
+	if refs := d.git("for-each-ref", "refs/codebolt/snapshots/kept"); refs != "" {
+		t.Errorf("left: %s", refs)
+	}
+}
+
+// without drops the lines that begin with a text.
+func without(text, prefix string) string {
+	lines := strings.Split(text, "\n")
+	return strings.Join(slices.DeleteFunc(lines, func(line string) bool { return strings.HasPrefix(line, prefix) }), "\n")
+}
+
+func TestASnapshotThatIsKilledIsWholeOrTakenBack(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	d.sh("prepared", someWork)
+	for round := range 10 {
+		cmd := d.command("snapshot", "prepared")
+		cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Duration(round) * 20 * time.Millisecond)
+		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // it may be over
+		_ = cmd.Wait()
+	}
+	d.ok("gc")
+	var all []struct{ ID, State string }
+	if err := json.Unmarshal([]byte(d.ok("snapshots", "--json").stdout), &all); err != nil {
+		t.Fatal(err)
+	}
+	for _, k := range all {
+		if k.State != "ready" {
+			t.Errorf("%+v is left", k)
+		}
+		d.ok("snapshots", "remove", k.ID)
+	}
+	if refs := d.git("for-each-ref", "refs/codebolt/snapshots/kept"); refs != "" {
+		t.Errorf("left: %s", refs)
+	}
 }

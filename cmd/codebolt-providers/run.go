@@ -27,7 +27,7 @@ import (
 // runner is one codebolt-providers run.
 type runner struct {
 	*app
-	name, image          string
+	name, image, from    string
 	set                  []string
 	apply, keep, discard bool
 	showDiff             bool
@@ -74,6 +74,7 @@ func (a *app) runCommand() *cobra.Command {
 	flags.StringVarP(&r.name, "name", "n", "", "name of the environment; one that exists is continued (default: made up)")
 	flags.StringArrayVarP(&r.set, "set", "s", nil, "a setting of the provider, as key=value; may be repeated; nested keys with dots")
 	flags.StringVar(&r.image, "image", "", "the image of a container; short for --set image=…")
+	flags.StringVar(&r.from, "from", "", "begin with a snapshot, by its id; short for --set snapshot=…")
 	flags.BoolVar(&r.apply, "apply", false, "put the changes into the project when the command succeeds")
 	flags.BoolVar(&r.keep, "keep", false, "keep the environment (the default)")
 	flags.BoolVar(&r.discard, "discard", false, "remove the environment afterwards; what it holds stays in a snapshot")
@@ -92,7 +93,7 @@ func providerNames() []string {
 }
 
 func (r *runner) run(ctx context.Context, provider string, argv []string) (err error) {
-	config, err := settingsOf(provider, r.set, r.image)
+	config, err := settingsOf(provider, r.set, map[string]string{"image": r.image, "snapshot": r.from})
 	if err != nil {
 		return err
 	}
@@ -163,6 +164,9 @@ func (r *runner) find(provider string, config map[string]any) (err error) {
 			return fmt.Errorf("the name %q is taken by an environment of %s; choose another with --name", r.name, old.ProviderName)
 		}
 		k = old
+		if r.from != "" {
+			return fmt.Errorf("there is an environment %q already, and --from is for new ones; choose another with --name", r.name)
+		}
 	}
 	r.provider, r.was = provider, k
 	r.env, err = r.s.prepare(k, config, nil)

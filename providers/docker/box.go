@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"log/slog"
 	"net"
@@ -184,8 +185,10 @@ func (b *box) plan(ctx context.Context, wt gitrepo.Worktree, from wire.Raw) (any
 	if info.OS != "linux" {
 		return nil, wire.Errorf(wire.Unsupported, "docker: the daemon at %s runs %s containers; environments need Linux containers", info.Host, info.OS)
 	}
+	// Nobody else can have made volumes of these names: see unlabelled.
+	nonce := strings.ToLower(rand.Text()[:10])
 	b.facts = facts{
-		Owner: b.mark[labelOwner], Key: b.mark[labelEnv], Container: b.name, RunVolume: b.name + "-run",
+		Owner: b.mark[labelOwner], Key: b.mark[labelEnv], Container: b.name, RunVolume: b.name + "-run-" + nonce,
 		Daemon: daemon{Address: info.Host, Host: b.cfg.DockerHost, Context: b.cfg.DockerContext, TLSVerify: b.cfg.TLSVerify, CertPath: b.cfg.CertPath},
 	}
 	volume, err := b.cfg.inVolume(info)
@@ -193,7 +196,7 @@ func (b *box) plan(ctx context.Context, wt gitrepo.Worktree, from wire.Raw) (any
 		return nil, err
 	}
 	if volume {
-		b.facts.Work = b.name + "-work"
+		b.facts.Work = b.name + "-work-" + nonce
 	}
 	var image engine.Image
 	err = b.tell().Phase(ctx, "image", func(ctx context.Context) (err error) {

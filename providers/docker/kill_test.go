@@ -5,8 +5,11 @@ package main
 import (
 	"fmt"
 	"math/rand/v2"
+	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -17,7 +20,10 @@ import (
 	"github.com/codeboltai/codebolt-providers/conformance/dockertest"
 	"github.com/codeboltai/codebolt-providers/conformance/server"
 	"github.com/codeboltai/codebolt-providers/conformance/stage"
+	"github.com/codeboltai/codebolt-providers/shared/provider"
+	"github.com/codeboltai/codebolt-providers/shared/resource"
 	"github.com/codeboltai/codebolt-providers/shared/wire"
+	"github.com/codeboltai/codebolt-providers/shared/worktree"
 )
 
 const (
@@ -181,11 +187,87 @@ func TestWhateverIsKilledAtWhateverMomentOfAStartHealsAndLeavesNothing(t *testin
 func TestADaemonThatIsKilledAtWhateverMomentLosesNothing(t *testing.T) {
 	t.Parallel()
 	s := on(t, dockertest.New(t, dockertest.Options{}), nil)
-	for i, moment := range []string{"image done", "connect done"} {
+	for i, moment := range []string{"image done", "runtime started", "random", "connect done"} {
 		s.round(fmt.Sprintf("%s %d", moment, i), moment, killDaemon)
 	}
 	s.none()
 	s.Clean(0)
+}
+
+// A daemon that is killed while it makes a volume has it afterwards without labels.
+func TestAVolumeThatLostItsLabelsToAKilledDaemonIsMadeAgain(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, stage.Settings{"content": contentVolume, "persist": false})
+	e, _ := s.Opened("unlabelled", nil)
+	s.Call(e, map[string]any{"type": wire.TypeWriteFile, "path": "work.txt", "content": "work"}, nil)
+	store, rec, names := s.volumesOnRecord()
+	s.Close(e)
+	s.unlabel(names[0])
+	s.Start(e)
+	var content string
+	s.Call(e, map[string]any{"type": wire.TypeReadFile, "path": "work.txt"}, &content)
+	if content != "work" {
+		t.Errorf("the work is %q", content)
+	}
+	s.Close(e)
+	s.removeContainers()
+	s.unlabel(names[0])
+	if err := e.Delete(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	rec.Phase = provider.PhaseRemoving // as if it had been killed at it
+	if err := store.Update(rec); err != nil {
+		t.Fatal(err)
+	}
+	gc := exec.CommandContext(t.Context(), filepath.Join(programs, "codebolt-provider-docker"), "gc")
+	gc.Env = append(os.Environ(), resource.EnvStateDir+"="+s.State)
+	if out, err := gc.CombinedOutput(); err != nil || !strings.Contains(string(out), "removed") {
+		t.Errorf("gc: %v, %s", err, out)
+	}
+	var all struct{ Volumes []struct{ Name string } }
+	if err := s.daemon.Call(stage.Limit(t), http.MethodGet, "/volumes", nil, &all); err != nil {
+		t.Fatal(err)
+	}
+	for _, v := range all.Volumes {
+		if slices.Contains(names, v.Name) {
+			t.Errorf("%s is left", v.Name)
+		}
+	}
+	s.none()
+	s.Clean(0)
+}
+
+// volumesOnRecord are the run and the work volume of the stage's only environment.
+func (s *play) volumesOnRecord() (*resource.Store, *resource.Record, []string) {
+	s.T.Helper()
+	store, err := resource.OpenStore(s.State)
+	if err != nil {
+		s.T.Fatal(err)
+	}
+	records, err := store.List()
+	if err != nil || len(records) != 1 {
+		s.T.Fatalf("%d records, %v", len(records), err)
+	}
+	var f facts
+	raw, err := worktree.Facts(records[0])
+	if err == nil {
+		err = wire.Unmarshal(raw, &f)
+	}
+	if err != nil {
+		s.T.Fatal(err)
+	}
+	return store, records[0], []string{f.RunVolume, f.Work}
+}
+
+// unlabel makes a volume, in place of the one of that name, that has no labels.
+func (s *play) unlabel(name string) {
+	s.T.Helper()
+	if err := s.daemon.Call(stage.Limit(s.T), http.MethodDelete, "/volumes/"+name, nil, nil); err != nil {
+		s.T.Fatal(err)
+	}
+	if err := s.daemon.Call(stage.Limit(s.T), http.MethodPost, "/volumes/create", map[string]any{"Name": name}, nil); err != nil {
+		s.T.Fatal(err)
+	}
 }
 
 func TestWhateverIsKilledInTheMiddleOfARunLosesNoFile(t *testing.T) {

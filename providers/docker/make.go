@@ -158,12 +158,9 @@ func (b *box) volumes(ctx context.Context, eng *engine.Engine) error {
 		if name == "" {
 			continue
 		}
-		v, err := eng.Volume(ctx, name)
-		switch {
-		case wire.CodeOf(err) == wire.NotFound:
-			err = eng.CreateVolume(ctx, name, b.marked(role))
-		case err == nil && !b.ours(v.Labels):
-			err = wire.Errorf(wire.Conflict, "docker: the volume %s is not this environment's; it is left alone, so remove it or rename it", name)
+		err := b.volume(ctx, eng, name, role)
+		if wire.CodeOf(err) == wire.Conflict { // the daemon may have been killed meanwhile
+			err = b.volume(ctx, eng, name, role)
 		}
 		if err != nil {
 			return err
@@ -171,6 +168,29 @@ func (b *box) volumes(ctx context.Context, eng *engine.Engine) error {
 	}
 	return nil
 }
+
+// volume sees to a volume of ours.
+func (b *box) volume(ctx context.Context, eng *engine.Engine, name, role string) error {
+	v, err := eng.Volume(ctx, name)
+	if err == nil && unlabelled(v) {
+		if err := eng.RemoveVolume(ctx, name); err != nil {
+			return err
+		}
+		v, err = eng.Volume(ctx, name)
+	}
+	switch {
+	case wire.CodeOf(err) == wire.NotFound:
+		return eng.CreateVolume(ctx, name, b.marked(role))
+	case err == nil && !b.ours(v.Labels):
+		return wire.Errorf(wire.Conflict, "docker: the volume %s is not this environment's; it is left alone, so remove it or rename it", name)
+	}
+	return err
+}
+
+// unlabelled tells that a daemon was killed while it made a volume: it then has it,
+// empty and without its labels. Asked of a volume whose name is on record, and has
+// a part that was drawn for it alone.
+func unlabelled(v engine.Volume) bool { return len(v.Labels) == 0 }
 
 func (b *box) marked(role string) map[string]string {
 	labels := map[string]string{labelRole: role}

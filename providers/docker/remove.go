@@ -24,7 +24,7 @@ func (b *box) remove(ctx context.Context) error {
 			continue
 		}
 		v, err := eng.Volume(ctx, name)
-		if err == nil && b.ours(v.Labels) {
+		if err == nil && (b.ours(v.Labels) || unlabelled(v)) {
 			err = eng.RemoveVolume(ctx, name)
 		}
 		if err != nil && wire.CodeOf(err) != wire.NotFound {

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -191,11 +190,11 @@ func (c *cell) log(lines int) string {
 	return strings.Join(all[max(0, len(all)-lines):], "\n")
 }
 
-// listen listens on the loopback interface of the cell.
-func (c *cell) listen(ctx context.Context) (ln net.Listener, err error) {
-	network, err := os.Open(fmt.Sprintf("/proc/%d/ns/net", c.keeper.Process.Pid))
+// within calls f on a thread that is in the cell's network.
+func (c *cell) within(f func()) error {
+	network, err := os.Open(c.network())
 	if err != nil {
-		return nil, fmt.Errorf("dockertest: %w", err)
+		return fmt.Errorf("dockertest: %w", err)
 	}
 	defer network.Close()
 	done := make(chan struct{})
@@ -203,9 +202,12 @@ func (c *cell) listen(ctx context.Context) (ln net.Listener, err error) {
 		defer close(done)
 		runtime.LockOSThread() // for good: the thread ends in that network
 		if err = unix.Setns(int(network.Fd()), unix.CLONE_NEWNET); err == nil {
-			ln, err = new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
+			f()
 		}
 	}()
 	<-done
-	return ln, err
+	return err
 }
+
+// network is the file of the cell's network namespace.
+func (c *cell) network() string { return fmt.Sprintf("/proc/%d/ns/net", c.keeper.Process.Pid) }

@@ -117,8 +117,38 @@ func (d *Daemon) up(ctx context.Context) error {
 // Listen listens on a free port of 127.0.0.1 as the daemon sees it: there a
 // registry, say, is reached by a pull, and needs no TLS.
 func (d *Daemon) Listen(ctx context.Context) (net.Listener, error) {
-	if d.cell != nil {
-		return d.cell.listen(ctx)
+	listen := func() (net.Listener, error) { return new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0") }
+	if d.cell == nil {
+		return listen()
 	}
-	return new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
+	var ln net.Listener
+	var err error
+	if werr := d.cell.within(func() { ln, err = listen() }); werr != nil {
+		return nil, werr
+	}
+	return ln, err
+}
+
+// Dial connects to an address as the daemon sees it, such as that of a listener
+// from Listen.
+func (d *Daemon) Dial(ctx context.Context, address string) (net.Conn, error) {
+	dial := func() (net.Conn, error) { return new(net.Dialer).DialContext(ctx, "tcp", address) }
+	if d.cell == nil {
+		return dial()
+	}
+	var conn net.Conn
+	var err error
+	if werr := d.cell.within(func() { conn, err = dial() }); werr != nil {
+		return nil, werr
+	}
+	return conn, err
+}
+
+// Enter is the beginning of a command line that runs a program in the daemon's
+// network; empty when that is this process's own.
+func (d *Daemon) Enter() []string {
+	if d.cell == nil {
+		return nil
+	}
+	return []string{"nsenter", "--net=" + d.cell.network(), "--"}
 }

@@ -3,9 +3,11 @@
 package main
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -22,8 +24,8 @@ import (
 	"github.com/codeboltai/codebolt-providers/shared/wire"
 )
 
-// far is a stage for a daemon behind a real sshd, to which a line leads that can
-// be disturbed.
+// far is a stage for a daemon behind a real sshd, both in a network of their own,
+// into which nothing leads but a line that can be disturbed.
 type far struct {
 	*play
 	sshd *sshtest.Server
@@ -34,9 +36,13 @@ type far struct {
 // behind sets a stage. The provider knows the way as any user does: by ~/.ssh.
 func behind(t *testing.T, daemon *dockertest.Daemon, config stage.Settings) *far {
 	t.Helper()
-	f := &far{sshd: sshtest.Start(t, sshtest.Options{}), home: t.TempDir()}
-	var err error
-	if f.line, err = faultproxy.Listen(faultproxy.To(f.sshd.Addr)); err != nil {
+	listener, err := daemon.Listen(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := &far{sshd: sshtest.Start(t, sshtest.Options{Listener: listener, Enter: daemon.Enter()}), home: t.TempDir()}
+	f.line, err = faultproxy.Listen(func(ctx context.Context) (net.Conn, error) { return daemon.Dial(ctx, f.sshd.Addr) })
+	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = f.line.Close() })

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"os/user"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -37,6 +38,11 @@ type Options struct {
 	MaxAuthTries int
 	// NoTCPForwarding and NoStreamLocalForwarding forbid what they say.
 	NoTCPForwarding, NoStreamLocalForwarding bool
+	// Listener is where it is reached, such as in another network; by default a free
+	// port of 127.0.0.1. It is closed with the server.
+	Listener net.Listener
+	// Enter begins the command line by which sshd is run, such as nsenter's.
+	Enter []string
 	// Config are further lines of sshd_config. The first value of a keyword
 	// counts, and these come first.
 	Config []string
@@ -92,12 +98,14 @@ func Start(t testing.TB, o Options) *Server {
 		check(t, err)
 		s.User = me.Username
 	}
-	s.listener, err = (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	check(t, err)
+	if s.listener = o.Listener; s.listener == nil {
+		s.listener, err = (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+		check(t, err)
+	}
 	s.Addr = s.listener.Addr().String()
 	s.Port = s.listener.Addr().(*net.TCPAddr).Port
 	s.configure(t, o)
-	s.accepting.Go(func() { s.accept(t, sshd) })
+	s.accepting.Go(func() { s.accept(t, append(slices.Clone(o.Enter), sshd, "-i", "-e", "-f", s.config)) })
 	t.Cleanup(s.Stop)
 	t.Cleanup(func() {
 		if t.Failed() {
@@ -184,7 +192,7 @@ func (s *Server) Authorize(t testing.TB, key ssh.PublicKey) {
 
 // accept gives each connection an sshd of its own, as inetd does: so the port is
 // the server's from the first moment, and every process is known.
-func (s *Server) accept(t testing.TB, sshd string) {
+func (s *Server) accept(t testing.TB, argv []string) {
 	for {
 		conn, err := s.listener.Accept()
 		if err != nil {
@@ -197,7 +205,7 @@ func (s *Server) accept(t testing.TB, sshd string) {
 		}
 		log, err := os.OpenFile(filepath.Join(s.dir, "log"), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
 		if err == nil {
-			cmd := exec.CommandContext(context.Background(), sshd, "-i", "-e", "-f", s.config) // ended by Kill
+			cmd := exec.CommandContext(context.Background(), argv[0], argv[1:]...) // ended by Kill
 			cmd.Stdin, cmd.Stdout, cmd.Stderr = file, file, log
 			cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL}
 			s.run(t, cmd, conn)

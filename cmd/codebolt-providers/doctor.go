@@ -120,7 +120,7 @@ func settingsOf(provider string, set []string, short map[string]string) (map[str
 			return nil, fmt.Errorf("%w; there are: %s", err, strings.Join(providerNames(), ", "))
 		}
 		if _, known := m.Config[key]; !known {
-			return nil, fmt.Errorf("environments of %s have no setting %s; leave it out", m.Name, key)
+			return nil, fmt.Errorf("environments of %s have no %s; leave it out", m.Name, key)
 		}
 		if config == nil {
 			config = map[string]any{}

@@ -619,7 +619,7 @@ func TestEnvironmentsBeginWithASnapshotAndItStaysAsItIs(t *testing.T) {
 		args []string
 		text string
 	}{
-		{[]string{"run", "local", "--from", id, "--", "true"}, "no setting snapshot"},
+		{[]string{"run", "local", "--from", id, "--", "true"}, "have no snapshot"},
 		{[]string{"run", "docker", "--from", id, "--", "true"}, "made by the provider codebolt-git-worktree"},
 		{[]string{"run", "git-worktree", "--from", "snapshot:v1:none", "--", "true"}, "there is no snapshot"},
 		{[]string{"run", "git-worktree", "--from", "prepared", "--", "true"}, "no snapshot's id"},

@@ -63,6 +63,36 @@ func TestWhatIsMissingIsToldWithItsKindAndWhatToDoAndNothingIsLeft(t *testing.T)
 	}
 }
 
+func TestASocketThatThisUserMayNotUseIsToldAndNothingIsLeft(t *testing.T) {
+	t.Parallel()
+	if os.Getuid() != 0 {
+		t.Fatal("only root can start the provider as somebody else")
+	}
+	const nobody = "65534"
+	s := newStage(t, nil)
+	// The provider as another user: what it needs is theirs, and the socket is root's.
+	own := t.TempDir()
+	program := filepath.Join(own, "codebolt-provider-docker")
+	s.Program = filepath.Join(own, "as-nobody")
+	stage.Write(t, program, stage.Read(t, filepath.Join(programs, "codebolt-provider-docker")))
+	stage.Write(t, s.Program, "#!/bin/sh\nexport HOME="+own+"\nexec setpriv --reuid="+nobody+" --regid="+nobody+" --clear-groups "+program+" \"$@\"\n")
+	for _, argv := range [][]string{
+		{"chmod", "755", filepath.Dir(own), program, s.Program},
+		{"chown", "-R", nobody + ":" + nobody, s.State, s.Project, own},
+	} {
+		if out, err := exec.CommandContext(t.Context(), argv[0], argv[1:]...).CombinedOutput(); err != nil {
+			t.Fatalf("%v: %v\n%s", argv, err, out)
+		}
+	}
+	text := s.Refused(s.Env("refused", nil, nil), wire.Permission)
+	for _, part := range []string{strings.TrimPrefix(s.daemon.Host, "unix://"), "group docker"} {
+		if !strings.Contains(text, part) {
+			t.Errorf("%q does not say %q", text, part)
+		}
+	}
+	s.none()
+}
+
 // fakeDaemon answers as a daemon of some API version does that wants no other.
 func fakeDaemon(t *testing.T, socket, version string) {
 	t.Helper()

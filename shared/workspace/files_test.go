@@ -164,19 +164,19 @@ func TestFailuresHaveTheirKindAndChangeNothing(t *testing.T) {
 func TestContentSurvivesUnchanged(t *testing.T) {
 	big := strings.Repeat("0123456789abcde\n", 1<<16)
 	for name, content := range map[string]string{
-		"empty": "", "one byte": "x", "binary": "\x00\xff\xfe\x80 text", "one MiB": big, "64 MiB": strings.Repeat(big, 64),
+		"empty": "", "one byte": "x", "binary": "\x00\xff\xfe\x80 text", "one MiB": big, "16 MiB": strings.Repeat(big, 16),
 		"byte order mark": "\ufefftext\r\n", "a lone quote": `"\`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			onBoth(t, func(t *testing.T, s *site) {
 				encoded := base64.StdEncoding.EncodeToString([]byte(content))
 				req := wire.FileRequest{Path: "f", Content: &encoded, Encoding: wire.Base64}
-				if name == "64 MiB" {
+				if name == "16 MiB" {
 					req = wire.FileRequest{Path: "f", Content: &content}
 				}
 				_, err := s.do(wire.TypeWriteFile, req)
 				must(t, err)
-				if name != "64 MiB" {
+				if name != "16 MiB" {
 					got, err := s.do(wire.TypeReadFile, wire.FileRequest{Path: "f", Encoding: wire.Base64})
 					must(t, err)
 					if got != (wire.EncodedContent{Encoding: wire.Base64, Content: encoded}) {

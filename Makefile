@@ -13,7 +13,7 @@ GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 GOFUMPT  := mvdan.cc/gofumpt@v0.12.0
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test test-short mutants conformance conformance-docker example docs check lint vet cross standalone bench clean
+.PHONY: help build demo test test-short mutants conformance conformance-docker conformance-node example docs check lint vet cross standalone bench clean
 
 help: ## show the targets
 	@awk 'BEGIN{FS=":.*## "} /^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,6 +44,9 @@ conformance: build ## judge the providers that need no daemon by every check; re
 
 conformance-docker: ## judge the docker provider by every check (about ten minutes); it starts a daemon of its own
 	cd providers/docker && CONFORMANCE_ALL=1 $(GO) test -v -count=1 -timeout 30m -run TestConformance .
+
+conformance-node: ## judge the example in plain Node by every check
+	cd conformance && CONFORMANCE_ALL=1 $(GO) test -v -count=1 -timeout 30m -run TestAProviderInPlainNode .
 
 example: build ## write the example reports of docs/conformance.md anew, and with chromium their picture
 	bin/codebolt-conformance$(EXE) run --manifest manifests/gitworktree --json docs/examples/conformance.json --junit docs/examples/conformance.xml \

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/codeboltai/codebolt-providers/conformance"
+	"github.com/codeboltai/codebolt-providers/conformance/suite"
 )
 
 // A provider in another language, with nothing of this project in it, is judged
@@ -29,5 +30,6 @@ func TestAProviderInPlainNodeKeepsTheContract(t *testing.T) {
 	}
 	conformance.Run(t, conformance.Target{
 		Program: node, Args: []string{filepath.Join(dir, "provider.mjs")}, Manifests: os.DirFS(dir),
+		Options: suite.Options{Only: conformance.Sample(3)},
 	})
 }

@@ -44,6 +44,8 @@ type facts struct {
 	// Image is what a container that is gone is made from again: an id, so that it
 	// is the same.
 	Image string `json:"image,omitzero"`
+	// Linked tells that the container has the folder of the link.
+	Linked bool `json:"linked,omitzero"`
 	// Prepared tells that Image is a snapshot's: what postCreate does is done.
 	Prepared bool `json:"prepared,omitzero"`
 }
@@ -73,6 +75,7 @@ type box struct {
 	path    string // of the worktree, and of the files in the container
 	repo    string // the project's repository
 	program string // the setting runtime.path
+	link    string // folder of the link; "" without one
 	busy    chan struct{}
 	owner   *owner // of the container's processes; under busy
 }
@@ -198,6 +201,7 @@ func (b *box) plan(ctx context.Context, wt gitrepo.Worktree, from wire.Raw) (any
 	if volume {
 		b.facts.Work = b.name + "-work-" + nonce
 	}
+	b.facts.Linked = linkable && info.Local && !volume
 	var image engine.Image
 	err = b.tell().Phase(ctx, "image", func(ctx context.Context) (err error) {
 		if snap != nil {

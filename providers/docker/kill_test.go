@@ -3,7 +3,9 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"net/http"
 	"os"
@@ -76,10 +78,7 @@ func runtimesOf(container string) (pids []int) {
 // after its connection, and at random times in between. What is not all of them
 // leaves out those at which only the provider has begun something.
 func moments(all bool) []string {
-	if os.Getenv("CODEBOLT_TEST_KILLS") == "all" {
-		all = true
-	}
-	if !all {
+	if !all && !everyKill() {
 		return []string{"runtime started", "runtime done", "connect done", "random"}
 	}
 	some := []string{"connected"}
@@ -88,6 +87,9 @@ func moments(all bool) []string {
 	}
 	return append(some, "random", "random")
 }
+
+// everyKill tells that all moments are to be tried, and the random ones often.
+func everyKill() bool { return os.Getenv("CODEBOLT_TEST_KILLS") == "all" }
 
 // interrupted starts an environment and kills at a moment.
 func (s *play) interrupted(e *server.Environment, moment, victim string) {
@@ -187,7 +189,11 @@ func TestWhateverIsKilledAtWhateverMomentOfAStartHealsAndLeavesNothing(t *testin
 func TestADaemonThatIsKilledAtWhateverMomentLosesNothing(t *testing.T) {
 	t.Parallel()
 	s := on(t, dockertest.New(t, dockertest.Options{}), nil)
-	for i, moment := range []string{"image done", "runtime started", "random", "connect done"} {
+	at := []string{"image done", "runtime started", "random", "connect done"}
+	if everyKill() {
+		at = append(at, slices.Repeat([]string{"random"}, 20)...)
+	}
+	for i, moment := range at {
 		s.round(fmt.Sprintf("%s %d", moment, i), moment, killDaemon)
 	}
 	s.none()
@@ -311,5 +317,40 @@ func TestWhateverIsKilledInTheMiddleOfARunLosesNoFile(t *testing.T) {
 		}
 	}
 	s.none()
+	s.Clean(0)
+}
+
+// What a daemon before version 23 leaves at some moments of a start when it is
+// killed is a container that it can never start again.
+func TestAContainerThatCannotBeStartedIsReplacedByOneWithTheSameFiles(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, stage.Settings{"user": "0"})
+	e, _ := s.Opened("replaced", nil)
+	s.run(e, "echo installed > /opt-file")
+	s.Close(e)
+	store, rec, _ := s.volumesOnRecord()
+	b, err := recorded(store, rec, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.cfg.user, b.path, b.link, b.mark[labelName] = "0", rec.Path, linkOf(rec.Runtime.Dir), s.containers()[0].Config.Labels[labelName]
+	b.repo = filepath.Join(s.Project, ".git")
+	was := s.containers()[0].ID
+	eng, err := b.engine(t.Context())
+	if err == nil {
+		err = errors.Join(b.replace(t.Context(), eng), b.close())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if now := s.containers(); len(now) != 1 || now[0].ID == was {
+		t.Errorf("%+v", now)
+	}
+	s.Start(e)
+	if out := s.run(e, "cat /opt-file"); out != "installed\n" {
+		t.Errorf("what was installed: %q", out)
+	}
+	s.Stop(e, "snapshotAndRemove")
+	s.none() // also no image
 	s.Clean(0)
 }

@@ -49,20 +49,28 @@ func (b *box) Start(ctx context.Context, spec runtime.Spec) (runtime.Handle, err
 	}
 	defer b.unlock()
 	b.program = spec.Program
+	if err := b.prepareLink(spec.Dir); err != nil {
+		return nil, err
+	}
 	made, err := b.ensure(ctx, eng)
 	if err != nil {
 		return nil, err
 	}
 	address, launch := b.launch(spec)
+	linked, err := b.openLink(ctx, eng)
+	if linked && spec.Upstream == nil {
+		launch.Args = append(launch.Args, "--also", "unix:"+linkIn+"/"+linkSocket)
+	}
+	if err != nil {
+		return nil, b.failed(ctx, eng, made, err)
+	}
 	if err := b.equip(ctx, eng, made, launch, token); err != nil {
-		if made {
-			err = errors.Join(err, b.halt(ctx, eng, made))
-		}
-		return nil, err
+		return nil, b.failed(ctx, eng, made, err)
 	}
 	h := newRunning(b, eng, resource.RuntimeRecord{
 		InstanceID: spec.Instance, Dir: spec.Dir, Address: address, Upstream: spec.Upstream != nil,
 	}, token)
+	h.linked = linked
 	if err := b.begin(ctx, eng, h, spec.StartTimeout); err != nil {
 		return nil, errors.Join(err, b.halt(ctx, eng, made))
 	}
@@ -71,6 +79,15 @@ func (b *box) Start(ctx context.Context, spec runtime.Spec) (runtime.Handle, err
 	}
 	h.watch()
 	return h, nil
+}
+
+// failed is the error of a start that got as far as a container which does not run
+// yet: one that was made for it goes.
+func (b *box) failed(ctx context.Context, eng *engine.Engine, made bool, err error) error {
+	if made {
+		err = errors.Join(err, b.halt(ctx, eng, made))
+	}
+	return err
 }
 
 // launch is where the runtime will listen, and how it is started.
@@ -144,22 +161,28 @@ func (b *box) begin(ctx context.Context, eng *engine.Engine, h *running, limit t
 	return err
 }
 
-// startTries is how often a start is tried whose failure will pass, as the daemon
-// says: after a crash of its own it cleans up when it is asked to start.
-const startTries = 4
+// staleTries is how often a container is started that the daemon has half started
+// already, as a crash of its own leaves it: usually it cleans up when it is asked to.
+const staleTries = 4
 
 // startContainer starts the container, and its network when the last other
 // environment took that along.
-func (b *box) startContainer(ctx context.Context, eng *engine.Engine) (err error) {
-	for try := range startTries {
-		err = eng.StartContainer(ctx, b.facts.Container)
-		if wire.CodeOf(err) == wire.NotFound && b.cfg.Network == "" {
-			if err = eng.EnsureNetwork(ctx, networkName, networkMark(), true); err == nil {
-				continue
+func (b *box) startContainer(ctx context.Context, eng *engine.Engine) error {
+	for try := 1; ; try++ {
+		err := eng.StartContainer(ctx, b.facts.Container)
+		switch {
+		case wire.CodeOf(err) == wire.NotFound && b.cfg.Network == "" && try < staleTries:
+			if err := eng.EnsureNetwork(ctx, networkName, networkMark(), true); err != nil {
+				return err
 			}
-		}
-		if wire.CodeOf(err) != wire.Unavailable || !wire.Retryable(err) || try == startTries-1 {
+			continue
+		case wire.CodeOf(err) != wire.Exists || try > staleTries:
 			return err
+		case try == staleTries:
+			if err := b.replace(ctx, eng); err != nil {
+				return err
+			}
+			continue
 		}
 		select {
 		case <-ctx.Done():
@@ -167,7 +190,34 @@ func (b *box) startContainer(ctx context.Context, eng *engine.Engine) (err error
 		case <-time.After(500 * time.Millisecond):
 		}
 	}
-	return err
+}
+
+// replace puts a container with the same files in place of one that the daemon
+// cannot start any more. Daemons before version 23 never clean up after a crash at
+// certain moments of a start.
+func (b *box) replace(ctx context.Context, eng *engine.Engine) error {
+	c, err := b.find(ctx, eng)
+	if err != nil {
+		return err
+	}
+	was, err := eng.Image(ctx, c.ImageID)
+	if err != nil {
+		return err
+	}
+	b.log.Warn("the daemon cannot start the container after a crash of its own; another one with the same files takes its place")
+	now, err := eng.Commit(ctx, c.ID, engine.CommitSpec{Labels: map[string]string{labelRole: "replacement"}, Like: was})
+	if err != nil {
+		return err
+	}
+	if err := eng.RemoveContainer(ctx, c.ID); err != nil {
+		return err
+	}
+	image, err := eng.Image(ctx, now)
+	if err != nil {
+		return err
+	}
+	image.User = was.User
+	return b.makeOf(ctx, eng, image)
 }
 
 // ending tells how a container ended.

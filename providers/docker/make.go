@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io/fs"
@@ -76,19 +77,22 @@ func (b *box) make(ctx context.Context, eng *engine.Engine) error {
 	if err := b.volumes(ctx, eng); err != nil {
 		return err
 	}
-	network := b.cfg.Network
-	if network == "" {
-		network = networkName
-		if err := eng.EnsureNetwork(ctx, network, networkMark(), true); err != nil {
+	if b.cfg.Network == "" {
+		if err := eng.EnsureNetwork(ctx, networkName, networkMark(), true); err != nil {
 			return err
 		}
 	}
+	return b.makeOf(ctx, eng, image)
+}
+
+// makeOf makes the container of an image. All else that it needs is there.
+func (b *box) makeOf(ctx context.Context, eng *engine.Engine, image engine.Image) error {
 	user, err := b.userName(image)
 	if err != nil {
 		return err
 	}
 	spec := engine.ContainerSpec{
-		Name: b.facts.Container, Image: image.ID, Platform: b.cfg.Platform, User: user, WorkDir: b.path, Hostname: hostname(b.mark[labelName]), Network: network,
+		Name: b.facts.Container, Image: image.ID, Platform: b.cfg.Platform, User: user, WorkDir: b.path, Hostname: hostname(b.mark[labelName]), Network: cmp.Or(b.cfg.Network, networkName),
 		Entrypoint: []string{programIn}, Command: []string{"launch", launchIn}, Labels: b.mark,
 		Ports: b.cfg.ports, Memory: b.cfg.limits.memory, CPUs: b.cfg.CPUs, Pids: b.cfg.PidsLimit, ShmSize: b.cfg.limits.shm,
 		ReadOnlyRoot: b.cfg.ReadOnlyRoot, CapAdd: b.cfg.CapAdd, LogMaxSize: logSize, LogMaxFiles: logFiles,
@@ -208,6 +212,9 @@ func (b *box) content() []engine.Mount {
 		return append(all, engine.Mount{Volume: b.facts.Work, Target: b.path})
 	}
 	all = append(all, engine.Mount{Bind: b.path, Target: b.path})
+	if b.facts.Linked {
+		all = append(all, engine.Mount{Bind: b.link, Target: linkIn})
+	}
 	// Where git finds the repository is not for the container to change: programs
 	// outside follow it.
 	for _, pointer := range pointers(b.path) {

@@ -31,6 +31,15 @@ func (b *box) remove(ctx context.Context) error {
 			return err
 		}
 	}
+	images, err := eng.Images(ctx, map[string]string{labelOwner: b.facts.Owner, labelEnv: b.facts.Key, labelMade: providerID, labelRole: "replacement"})
+	if err != nil {
+		return err
+	}
+	for _, image := range images { // see replace
+		if err := eng.RemoveImage(ctx, image.ID); err != nil {
+			return err
+		}
+	}
 	return leaveNetwork(ctx, eng)
 }
 

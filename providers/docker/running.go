@@ -26,6 +26,7 @@ type running struct {
 	token   string
 	address string
 	adopted bool
+	linked  bool // the link is tried first
 	calls   *http.Transport
 
 	done   chan struct{}
@@ -62,7 +63,7 @@ func (b *box) Adopt(ctx context.Context, spec runtime.Spec, rec resource.Runtime
 		return nil, wire.Errorf(wire.NotFound, "adopt the runtime: %w", err)
 	}
 	h := newRunning(b, eng, rec, string(token))
-	h.adopted = true
+	h.adopted, h.linked = true, b.facts.Linked && !rec.Upstream
 	// Not adopted, it would be stopped with the agents that may be at work in it.
 	if _, err := h.health(ctx, adoptLimit); err != nil {
 		return nil, wire.Errorf(wire.NotFound, "adopt the runtime: %w", err)
@@ -104,9 +105,14 @@ func (h *running) Err() error {
 	return h.ending
 }
 
-// Dial implements runtime.Handle: a command in the container carries the bytes
-// between its streams and the runtime's listener.
+// Dial implements runtime.Handle: over the link, or a command in the container
+// carries the bytes between its streams and the runtime's listener.
 func (h *running) Dial(ctx context.Context) (net.Conn, error) {
+	if h.linked {
+		if conn, err := dialLink(ctx, linkOf(h.record.Dir)); err == nil {
+			return conn, nil
+		}
+	}
 	return h.eng.ExecConn(ctx, h.box.facts.Container, engine.ExecSpec{Argv: []string{programIn, "connect", h.address}})
 }
 
@@ -122,8 +128,24 @@ func (h *running) caller() runtime.Caller {
 	return runtime.Caller{Dial: h.Dial, Token: h.Token(), Transport: h.calls}
 }
 
+// linkPatience is how long a runtime that just starts is looked for over the link
+// alone.
+const linkPatience = 3 * time.Second
+
 // waiting is a way to a runtime that may not listen yet.
 func (h *running) waiting(ctx context.Context) (net.Conn, error) {
+	if h.linked {
+		for end := time.Now().Add(linkPatience); time.Now().Before(end); {
+			if conn, err := dialLink(ctx, linkOf(h.record.Dir)); err == nil {
+				return conn, nil
+			}
+			select {
+			case <-ctx.Done():
+				return nil, context.Cause(ctx)
+			case <-time.After(2 * time.Millisecond):
+			}
+		}
+	}
 	return h.eng.ExecConn(ctx, h.box.facts.Container, engine.ExecSpec{Argv: []string{programIn, "connect", "--wait", "15s", h.address}})
 }
 

@@ -18,6 +18,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/codeboltai/codebolt-providers/shared/agenthost"
+	"github.com/codeboltai/codebolt-providers/shared/link"
 	"github.com/codeboltai/codebolt-providers/shared/runtime"
 	"github.com/codeboltai/codebolt-providers/shared/wire"
 )
@@ -90,7 +91,7 @@ func (r *rig) connect(dial func(context.Context) (net.Conn, error)) *peer {
 	var err error
 	p.Client, err = runtime.Connect(r.t.Context(), runtime.ClientOptions{
 		Dial: dial, Token: token, AppID: "test", ProjectName: "p", CurrentProject: r.workspace, Resume: true,
-		OnMessage: func(head wire.Header, frame []byte) { p.heard <- heard{head, frame} },
+		OnMessage: func(head wire.Header, m link.Message) { p.heard <- heard{head, m.Data} },
 	})
 	if err != nil {
 		r.t.Fatal(err)

@@ -105,8 +105,10 @@ func (c *client) pump() {
 			return
 		}
 		// While the provider is away the outbox fills, and then this waits; the
-		// agents' histories go on, within their limits.
-		if err := c.link.SendWait(context.WithoutCancel(h.ctx), frame); err != nil {
+		// agents' histories go on, within their limits. A provider that is connected
+		// and does not confirm what it was told holds the agents up (see
+		// waitForReaders). Answers to file calls do not wait behind it.
+		if err := c.link.SendBulkWait(context.WithoutCancel(h.ctx), frame); err != nil {
 			if !errors.Is(err, link.ErrClosed) {
 				h.log.Debug("not told", "error", err)
 			}

@@ -97,7 +97,7 @@ func New(o Options) (*Host, error) {
 	h.moved = sync.NewCond(&h.mu)
 	h.ctx, h.cancel = context.WithCancel(context.Background())
 	h.links = &link.Acceptor{
-		Options: link.Options{Logger: o.Log, OutboxMessages: 4096, OutboxBytes: 4 << 20},
+		Options: link.Options{Logger: o.Log, OutboxMessages: 4096, OutboxBytes: 4 << 20, OutboxBulk: 4 << 20},
 		Accept: func(l *link.Link, r *http.Request) (link.Handler, error) {
 			return h.accept(l, r), nil
 		},

@@ -118,7 +118,7 @@ func (a *Acceptor) begin(l *accepted, c *conn, theirs hello, r *http.Request) er
 		if !l.out.rewind(theirs.Received) {
 			return wire.Errorf(wire.Invalid, "the peer confirmed messages that were never sent")
 		}
-		if err := c.sendHello(hello{Session: theirs.Session, Received: l.received.Load(), Fresh: fresh}); err != nil {
+		if err := c.sendHello(hello{Session: theirs.Session, Received: l.received.upTo(), Fresh: fresh}); err != nil {
 			return err
 		}
 		l.opened = true

@@ -35,10 +35,8 @@ type Link struct {
 	connected  atomic.Bool
 	generation atomic.Int64
 
-	// Only the link's goroutine uses these, except received, which the writer
-	// reads.
-	session  string
-	received atomic.Uint64
+	session  string // only the link's goroutine uses it
+	received receipts
 
 	current atomic.Pointer[conn] // the connection that is being served
 }
@@ -62,11 +60,30 @@ func Dial(ctx context.Context, d Dialer, h Handler, o Options) *Link {
 // Send takes a message into the outbox, or fails at once: with [ErrOverflow]
 // when that is full, with [ErrClosed] at the end of the link, with kind TooLarge
 // for a message over the limit. The link owns data afterwards.
-func (l *Link) Send(data []byte) error {
-	if int64(len(data)) > l.opt.MaxMessage {
-		return wire.Errorf(wire.TooLarge, "link: a message of %d bytes; at most %d are sent", len(data), l.opt.MaxMessage)
+func (l *Link) Send(data []byte) error { return l.send(Message{Data: data}) }
+
+// SendWait is Send, but waits for room in the outbox until ctx ends.
+func (l *Link) SendWait(ctx context.Context, data []byte) error {
+	return l.sendWait(ctx, Message{Data: data})
+}
+
+// SendBulk is Send for data of which there may be any amount and that can wait.
+// It finds the outbox full when that holds [Options.OutboxBulk] of bulk data, and
+// takes no room of other messages: these never wait, nor fail, for want of room
+// because of it, and at most so much of it is written before one of them. The
+// order of all messages is kept.
+func (l *Link) SendBulk(data []byte) error { return l.send(Message{Data: data, bulk: true}) }
+
+// SendBulkWait is SendBulk, but waits for room until ctx ends.
+func (l *Link) SendBulkWait(ctx context.Context, data []byte) error {
+	return l.sendWait(ctx, Message{Data: data, bulk: true})
+}
+
+func (l *Link) send(m Message) error {
+	if int64(len(m.Data)) > l.opt.MaxMessage {
+		return wire.Errorf(wire.TooLarge, "link: a message of %d bytes; at most %d are sent", len(m.Data), l.opt.MaxMessage)
 	}
-	if err := l.out.put(Message{Data: data}); err != nil {
+	if err := l.out.put(m); err != nil {
 		return err
 	}
 	if !l.writeNow() {
@@ -75,11 +92,10 @@ func (l *Link) Send(data []byte) error {
 	return nil
 }
 
-// SendWait is Send, but waits for room in the outbox until ctx ends.
-func (l *Link) SendWait(ctx context.Context, data []byte) error {
+func (l *Link) sendWait(ctx context.Context, m Message) error {
 	for {
 		changed := l.out.change()
-		err := l.Send(data)
+		err := l.send(m)
 		if !errors.Is(err, ErrOverflow) {
 			return err
 		}
@@ -292,7 +308,7 @@ func (l *Link) beginDialed(c *conn) error {
 		if fresh {
 			l.session = rand.Text()
 		}
-		if err := c.sendHello(hello{Session: l.session, Received: l.received.Load(), Fresh: fresh}); err != nil {
+		if err := c.sendHello(hello{Session: l.session, Received: l.received.upTo(), Fresh: fresh}); err != nil {
 			return err
 		}
 		theirs, err := c.readHello()

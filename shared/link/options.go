@@ -40,6 +40,7 @@ type Message struct {
 	Data   []byte
 	Binary bool
 	from   *delivery // nil for one that was not received
+	bulk   bool      // sent as such
 }
 
 // Up describes a connection that has been made.
@@ -61,8 +62,9 @@ type Loss struct {
 // Handler receives what happens on a link. Its functions are called one at a
 // time and in order; while one runs, nothing more of the peer is read, its
 // acknowledgements neither: one that waits for room in the outbox of its own
-// link waits for ever. [Message.Release] lifts that for one message. Nil
-// functions are left out. They must not call Close.
+// link waits for ever. [Message.Release] lifts that for one message, and
+// [Message.Hold] slows the peer down without it. Nil functions are left out. They
+// must not call Close.
 type Handler struct {
 	Up      func(Up)
 	Message func(Message)
@@ -87,8 +89,18 @@ type Options struct {
 	WriteTimeout time.Duration // a peer that takes nothing for so long is gone; default 75 s
 	Handshake    time.Duration // one attempt to connect, with greeting; default 10 s
 
+	// OutboxMessages and OutboxBytes are how much the outbox holds, in a session
+	// with what the peer has not acknowledged. Bytes are those of memory. One
+	// message always fits when there is no other.
 	OutboxMessages int   // default 16384
-	OutboxBytes    int64 // default 64 MiB; one message always fits an empty outbox
+	OutboxBytes    int64 // default 64 MiB
+	// OutboxBulk is how many bytes, and OutboxMessages how many messages, the outbox
+	// holds beside that of what was sent with SendBulk; default 2 MiB. A connection
+	// then always has something to write, a peer that is away for a moment holds
+	// nobody up, and another message waits behind little. In a session it is also
+	// how much may be on its way, and should be more than a peer acknowledges at
+	// once, which is 1 MiB.
+	OutboxBulk int64
 
 	RetryFirst time.Duration // longest pause before the first retry; default 1 s
 	RetryMax   time.Duration // longest pause; default 30 s
@@ -141,6 +153,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.OutboxBytes == 0 {
 		o.OutboxBytes = 64 << 20
+	}
+	if o.OutboxBulk == 0 {
+		o.OutboxBulk = 2 << 20
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)

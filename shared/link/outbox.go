@@ -10,26 +10,47 @@ import (
 // outbox holds what is to be sent, in order, until it has been written or, in a
 // session, acknowledged. It is safe for concurrent use.
 type outbox struct {
-	maxMessages int
-	maxBytes    int64
-	wake        chan struct{} // holds a token when there is something to write
+	wake chan struct{} // holds a token when there is something to write
 
 	mu      sync.Mutex
 	queue   []Message
+	plain   load   // of the messages in queue that are not bulk
+	bulk    load   // of the others
 	first   uint64 // sequence number of queue[0]; numbers begin at 1
 	written int    // how many of queue the present connection has taken
 	high    int    // how many of queue any connection of the session was given
 	lent    int    // high, with the message that is just being written
-	bytes   int64
 	closed  bool
 	changed chan struct{} // closed when something leaves, or at the end; nil while nobody waits
 }
 
+// load is how much of one kind of messages there is, and may be.
+type load struct {
+	messages, maxMessages int
+	bytes, maxBytes       int64
+}
+
+func (l *load) full(size int64) bool {
+	return l.messages > 0 && (l.messages >= l.maxMessages || l.bytes+size > l.maxBytes)
+}
+
+// footprint is how much memory a message takes.
+func (m Message) footprint() int64 { return int64(cap(m.Data)) }
+
 func newOutbox(o Options) *outbox {
 	return &outbox{
-		maxMessages: o.OutboxMessages, maxBytes: o.OutboxBytes, first: 1,
-		wake: make(chan struct{}, 1),
+		plain: load{maxMessages: o.OutboxMessages, maxBytes: o.OutboxBytes},
+		bulk:  load{maxMessages: o.OutboxMessages, maxBytes: o.OutboxBulk},
+		first: 1, wake: make(chan struct{}, 1),
 	}
+}
+
+// load is that of a message's kind; under mu.
+func (b *outbox) load(m Message) *load {
+	if m.bulk {
+		return &b.bulk
+	}
+	return &b.plain
 }
 
 // put takes a message, or says why not. The caller sees to it that it is
@@ -40,11 +61,13 @@ func (b *outbox) put(m Message) error {
 	if b.closed {
 		return ErrClosed
 	}
-	if len(b.queue) > 0 && (len(b.queue) >= b.maxMessages || b.bytes+int64(len(m.Data)) > b.maxBytes) {
-		return wire.Errorf(wire.Unavailable, "%w (%d messages, %d bytes)", ErrOverflow, len(b.queue), b.bytes)
+	of := b.load(m)
+	if of.full(m.footprint()) {
+		return wire.Errorf(wire.Unavailable, "%w (%d messages, %d bytes)", ErrOverflow, of.messages, of.bytes)
 	}
+	of.messages++
+	of.bytes += m.footprint()
 	b.queue = append(b.queue, m)
-	b.bytes += int64(len(m.Data))
 	return nil
 }
 
@@ -119,7 +142,9 @@ func (b *outbox) drop(n int) {
 		return
 	}
 	for i := range n {
-		b.bytes -= int64(len(b.queue[i].Data))
+		of := b.load(b.queue[i])
+		of.messages--
+		of.bytes -= b.queue[i].footprint()
 		b.queue[i] = Message{}
 	}
 	b.queue = b.queue[n:]

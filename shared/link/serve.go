@@ -109,7 +109,7 @@ func (l *Link) resume(theirs hello, fresh bool) (resumed bool, err error) {
 // lose begins anew on our side: what the session had under way is given up, and
 // reported.
 func (l *Link) lose(cause error) {
-	had := l.received.Swap(0)
+	had := l.received.restart()
 	unconfirmed := l.out.restart()
 	if (unconfirmed > 0 || had > 0) && l.handler.Lost != nil {
 		l.handler.Lost(Loss{Unconfirmed: unconfirmed, Cause: cause})
@@ -121,8 +121,6 @@ func (l *Link) lose(cause error) {
 type reader struct {
 	l     *Link
 	c     *conn
-	bytes int // received since hasten was signaled
-	count int
 	ended chan error
 }
 
@@ -145,6 +143,9 @@ func (r *reader) run() {
 			r.c.corked.Store(true)
 		}
 		m.from = &delivery{reader: r, seq: seq, size: len(m.Data)}
+		if seq > 0 {
+			r.l.received.take(m.from)
+		}
 		if r.l.handler.Message != nil {
 			r.l.handler.Message(m)
 		}
@@ -180,7 +181,7 @@ func (r *reader) next() (m Message, seq uint64, err error) {
 		if !r.l.out.acknowledge(ack) {
 			return Message{}, 0, wire.Errorf(wire.Invalid, "the peer confirmed messages that were never sent")
 		}
-		switch last := r.l.received.Load(); {
+		switch last := r.l.received.last(); {
 		case seq == 0, seq <= last: // an acknowledgement; repeated after a reconnect
 		case seq > last+1:
 			return Message{}, 0, wire.Errorf(wire.Invalid, "the peer left out messages %d to %d", last+1, seq-1)
@@ -193,36 +194,69 @@ func (r *reader) next() (m Message, seq uint64, err error) {
 // delivery is a message in its handler's hands.
 type delivery struct {
 	reader *reader
-	seq    uint64
+	seq    uint64 // 0 outside of a session
 	size   int
-	ended  atomic.Bool
+	ended  atomic.Bool // the link has gone on to the next one
+	held   atomic.Bool // done with only when released
+	done   bool        // of receipts
 }
 
-// over notes that the message counts as delivered. It reports whether the caller
-// is the first to say so, who reads on.
+// over notes that the link may go on. It reports whether the caller is the first
+// to say so, who reads on.
 func (d *delivery) over() bool {
 	if !d.ended.CompareAndSwap(false, true) {
 		return false
 	}
-	if d.seq == 0 {
-		return true
-	}
-	r := d.reader
-	r.l.received.Store(d.seq)
-	signal(r.c.ack)
-	r.count++
-	if r.bytes += d.size; r.bytes >= ackBytes || r.count >= ackMessages {
-		r.bytes, r.count = 0, 0
-		signal(r.c.hasten)
+	if !d.held.Load() {
+		d.confirm()
 	}
 	return true
 }
 
+// confirm notes that the message counts as received.
+func (d *delivery) confirm() {
+	if d.seq == 0 {
+		return
+	}
+	hasten := d.reader.l.received.done(d)
+	c := d.reader.l.current.Load() // perhaps a later connection than it came over
+	if c == nil {
+		return // the next one begins with what was received
+	}
+	signal(c.ack)
+	if hasten {
+		signal(c.hasten)
+	}
+}
+
+// Hold keeps the message from counting as received when the handler returns; the
+// link reads on then, and [Message.Release] makes it count. Acknowledgements wait
+// for the earliest message that is held, so that a handler which passes messages
+// on slows the peer down without keeping anything from being read: with as much
+// on its way as the peer's outbox has room for, the peer sends no more. What is
+// held when a connection breaks is neither lost nor delivered again.
+//
+// It reports false, and has no effect, outside of a session, where nothing is
+// acknowledged. It is to be called by the handler, before it lets others have
+// the message.
+func (m Message) Hold() bool {
+	if m.from == nil || m.from.seq == 0 || m.from.ended.Load() {
+		return false
+	}
+	m.from.held.Store(true)
+	return true
+}
+
 // Release lets the link go on with the next message although the handler has
-// not returned from this one. Without effect once it has, and on a message that
-// no link delivered. It may be called from any goroutine.
+// not returned from this one; of one that is held it says that it counts as
+// received. Without effect on one that counts already, and on a message that no
+// link delivered. It may be called from any goroutine.
 func (m Message) Release() {
-	if m.from != nil && m.from.over() {
+	switch {
+	case m.from == nil:
+	case m.from.held.Load():
+		m.from.confirm()
+	case m.from.over():
 		r := m.from.reader
 		r.l.uncork(r.c)
 		go r.run()
@@ -265,7 +299,7 @@ func (l *Link) write(c *conn, over <-chan struct{}) error {
 			waiting = true
 		case <-ack.C:
 			waiting = false
-			if now := l.received.Load(); now > acked {
+			if now := l.received.upTo(); now > acked {
 				acked = now
 				if err := c.acknowledge(now); err != nil {
 					return err
@@ -299,7 +333,7 @@ func (l *Link) writeNext(c *conn, acked *uint64) (more bool, err error) {
 		return false, c.flush()
 	}
 	if c.session {
-		*acked = l.received.Load()
+		*acked = l.received.upTo()
 	}
 	if err := c.writeData(seq, *acked, m); err != nil {
 		return false, err
@@ -334,7 +368,7 @@ func (l *Link) writeNow() (done bool) {
 	if len(m.Data) > atOnce {
 		return false
 	}
-	if c.writeData(seq, l.received.Load(), m) != nil {
+	if c.writeData(seq, l.received.upTo(), m) != nil {
 		return false // the writer meets the error
 	}
 	l.out.gave(seq)
@@ -394,7 +428,7 @@ func (l *Link) upkeep(c *conn, ping <-chan time.Time) error {
 // sayBye ends a connection in good order: last acknowledgement, close frame,
 // and a moment for the peer's own.
 func (l *Link) sayBye(c *conn, over <-chan struct{}, acked uint64) error {
-	if now := l.received.Load(); c.session && now > acked {
+	if now := l.received.upTo(); c.session && now > acked {
 		if err := c.acknowledge(now); err != nil {
 			return err
 		}

@@ -2,7 +2,6 @@ package provider
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -13,16 +12,22 @@ import (
 	"github.com/codeboltai/codebolt-providers/shared/workspace"
 )
 
+// lastRelayed is how long a bridge that closes lets what the runtime has said go
+// on to the server.
+const lastRelayed = time.Second
+
 // bridge carries messages between the server and the runtime, both ways, in
-// order. What the runtime says is passed on byte for byte; when the server is
-// away it waits in the server link's outbox, and when that is full the runtime
-// is read no further.
+// order. What the runtime says is passed on byte for byte and no faster than the
+// server takes it: while the server is away or reads slowly, what its link's
+// outbox has no room for stays unacknowledged, so that the runtime's own outbox
+// fills and its agents wait. Files, prompts and stops go on meanwhile. A runtime
+// without sessions is read no further instead.
 type bridge struct {
 	s      *session
 	client *runtime.Client
 
-	// deaf ends while the bridge closes, so that a message that waits for room
-	// towards the server does not hold that up.
+	// deaf ends when the bridge has closed, or has no more time to: what still waits
+	// for room towards the server is given up.
 	deaf   context.Context
 	deafen context.CancelFunc
 
@@ -31,6 +36,7 @@ type bridge struct {
 	why   error         // why it is not
 
 	agents agentBook
+	relay  relay // what the runtime says
 }
 
 // connectBridge connects to the environment's runtime and waits for its
@@ -39,6 +45,7 @@ func connectBridge(ctx context.Context, s *session, req *OpenRequest, env Enviro
 	access := env.Runtime()
 	b := &bridge{s: s, ready: make(chan struct{})}
 	b.deaf, b.deafen = context.WithCancel(s.ctx)
+	b.relay.ctx, b.relay.to, b.relay.log = b.deaf, s.link, s.log
 	client, err := runtime.Connect(ctx, runtime.ClientOptions{
 		Dial: access.Dial, Token: access.Token, AppID: access.AppID, ProjectName: req.EnvironmentName,
 		CurrentProject: env.Workspace().Root(), Resume: !access.Plain,
@@ -65,7 +72,12 @@ func (b *bridge) files(otherwise workspace.FS) workspace.FS {
 
 func (b *bridge) onUp(greeting wire.Registered, _ bool) {
 	for _, end := range b.agents.runtimeIs(greeting.InstanceID) {
-		b.s.sendJSON(end)
+		frame, err := wire.Marshal(end)
+		if err != nil {
+			b.s.log.Error("end of an agent not told", "agent", end.AgentID, "error", err)
+			continue
+		}
+		b.relay.say(frame) // after all that the earlier runtime said
 	}
 	b.mu.Lock()
 	select {
@@ -140,13 +152,10 @@ func (b *bridge) health() Health {
 	return Health{Status: wire.Degraded, Reasons: []string{reason}}
 }
 
-// fromRuntime passes a message of the runtime on to the server. It runs on the
-// runtime link's goroutine: while it waits, the runtime is not read.
-func (b *bridge) fromRuntime(head wire.Header, frame []byte) {
-	b.agents.saw(head, frame)
-	if err := b.s.link.SendWait(b.deaf, frame); err != nil && !errors.Is(err, link.ErrClosed) && !errors.Is(err, context.Canceled) {
-		b.s.log.Error("message of the runtime not passed on", "bytes", len(frame), "error", err)
-	}
+// fromRuntime passes a message of the runtime on to the server.
+func (b *bridge) fromRuntime(head wire.Header, m link.Message) {
+	b.agents.saw(head, m.Data)
+	b.relay.pass(m)
 }
 
 // send queues a frame for the runtime, with the timestamp that runtimes expect.
@@ -166,12 +175,21 @@ func (b *bridge) sendJSON(message any) error {
 	return b.send(frame)
 }
 
-// close ends the connection in good order: what is queued goes first. When ctx
-// ends, it ends without that.
+// close ends the connection in good order: what is queued for the runtime goes
+// first, and what the runtime has said has a moment to go on. When ctx ends, it
+// ends without that.
 func (b *bridge) close(ctx context.Context) {
-	defer b.deafen()
-	defer context.AfterFunc(ctx, b.deafen)()
+	stop := context.AfterFunc(ctx, b.deafen)
+	defer stop()
 	if err := b.client.Close(ctx); err != nil {
 		b.s.log.Debug("runtime connection closed", "error", err)
+	}
+	if b.s.link.Status().Connected {
+		moment, cancel := context.WithTimeout(b.deaf, lastRelayed)
+		_ = b.relay.wait(moment, 0) // what is left is given up below
+		cancel()
+	}
+	if n := b.relay.end(b.deafen); n > 0 {
+		b.s.log.Warn("not all that the runtime said has reached the server; a runtime that stays repeats the end of it", "bytes", n)
 	}
 }

@@ -29,8 +29,10 @@ type ClientOptions struct {
 	RegistrationTimeout time.Duration
 
 	// OnMessage gets every message that is not for this package, as greetings and
-	// keepalives are. While it runs, the runtime is read no further.
-	OnMessage func(head wire.Header, frame []byte)
+	// keepalives are. While it runs, the runtime is read no further; to slow down
+	// what the agents of a runtime with a session say, and nothing else, it holds the
+	// message (see link.Message.Hold).
+	OnMessage func(head wire.Header, m link.Message)
 	// OnUp gets the greeting of each connection.
 	OnUp   func(greeting wire.Registered, resumed bool)
 	OnDown func(error)
@@ -134,7 +136,7 @@ func (c *Client) receive(m link.Message) {
 		c.replied(head.RequestID, m.Data)
 	default:
 		if c.opt.OnMessage != nil {
-			c.opt.OnMessage(head, m.Data)
+			c.opt.OnMessage(head, m)
 		}
 	}
 }

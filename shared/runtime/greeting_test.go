@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/codeboltai/codebolt-providers/shared/link"
 	"github.com/codeboltai/codebolt-providers/shared/runtime"
 	"github.com/codeboltai/codebolt-providers/shared/wire"
 )
@@ -23,7 +24,7 @@ func TestTheGreetingOfARuntimeIsNotPassedOnAsAMessage(t *testing.T) {
 	asked := make(chan struct{})
 	c, err := runtime.Connect(t.Context(), runtime.ClientOptions{
 		Dial: p.Dial, Token: p.Token(), Resume: true,
-		OnMessage: func(head wire.Header, _ []byte) {
+		OnMessage: func(head wire.Header, _ link.Message) {
 			mu.Lock()
 			defer mu.Unlock()
 			if got = append(got, head.Type); len(got) == 1 {

@@ -20,6 +20,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/codeboltai/codebolt-providers/shared/link"
 	"github.com/codeboltai/codebolt-providers/shared/resource"
 	"github.com/codeboltai/codebolt-providers/shared/runtime"
 	"github.com/codeboltai/codebolt-providers/shared/wire"
@@ -117,9 +118,9 @@ func agent(t *testing.T, p *runtime.Process, script string) (pid int, c *runtime
 	out := make(chan string, 100)
 	c, err := runtime.Connect(t.Context(), runtime.ClientOptions{
 		Dial: p.Dial, Token: p.Token(), Resume: true,
-		OnMessage: func(head wire.Header, frame []byte) {
+		OnMessage: func(head wire.Header, got link.Message) {
 			m := wire.AgentOutput{}
-			if head.Type == wire.TypeAgentOutput && wire.Unmarshal(frame, &m) == nil {
+			if head.Type == wire.TypeAgentOutput && wire.Unmarshal(got.Data, &m) == nil {
 				out <- m.Data
 			}
 		},

@@ -35,10 +35,10 @@ func main() {
 }
 
 type options struct {
-	workspace, name, dir, instance, listen, also string
-	protect                                      []string
-	ownerTimeout                                 time.Duration
-	history                                      int
+	workspace, name, dir, instance, listen string
+	protect                                []string
+	ownerTimeout                           time.Duration
+	history                                int
 }
 
 func run(ctx context.Context, args []string, stdin io.Reader, stdout *os.File, stderr io.Writer) int {
@@ -66,7 +66,6 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout *os.File, s
 	flags.StringVar(&o.dir, "dir", "", "private directory with the file token; the file address is written there")
 	flags.StringVar(&o.instance, "instance", "", "id that this process proves itself with")
 	flags.StringVar(&o.listen, "listen", "", "unix:PATH, or tcp:HOST:PORT on loopback, where a busy port gives way to the next")
-	flags.StringVar(&o.also, "also", "", "a second listener, as unix:PATH; where it cannot be had there is only the first")
 	flags.DurationVar(&o.ownerTimeout, "owner-timeout", 10*time.Minute, "end after so long without a provider; negative: never")
 	flags.IntVar(&o.history, "history", 1<<20, "bytes of each agent's output kept for a provider that comes back")
 	flags.Func("protect", "name at the workspace's root that file calls never change; may be repeated", func(name string) error {
@@ -126,13 +125,6 @@ func serve(ctx context.Context, o options, stdout *os.File, log *slog.Logger) er
 	ln, address, err := listen(ctx, o.listen)
 	if err != nil {
 		return err
-	}
-	if o.also != "" {
-		if second, _, err := listen(ctx, o.also); err == nil {
-			ln = together(ln, second)
-		} else {
-			log.Warn("the second listener", "error", err)
-		}
 	}
 	if err := os.WriteFile(filepath.Join(o.dir, runtime.AddressFile), []byte(address), 0o600); err != nil {
 		return errors.Join(err, ln.Close())

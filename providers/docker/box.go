@@ -26,7 +26,8 @@ const (
 	labelName    = "codebolt.name"     // and what people call it
 	labelMade    = "codebolt.provider" // by which provider
 	labelCreated = "codebolt.created"
-	labelRole    = "codebolt.role" // of a volume or network: run, work, network
+	labelFilled  = "codebolt.filled" // of a volume: what says that it has been filled
+	labelRole    = "codebolt.role"   // of a volume or network: run, work, network
 )
 
 // providerID is the value of labelMade.
@@ -34,18 +35,19 @@ const providerID = "codebolt-docker"
 
 // facts is what the ownership record keeps of a container.
 type facts struct {
-	Owner     string `json:"owner"`         // value of labelOwner
-	Key       string `json:"key"`           // value of labelEnv
-	Container string `json:"container"`     // name
-	RunVolume string `json:"runVolume"`     // has the runtime, its token and its socket
+	Owner     string `json:"owner"`     // value of labelOwner
+	Key       string `json:"key"`       // value of labelEnv
+	Container string `json:"container"` // name
+	// RunVolume has the runtime, its token and its socket; "" when a folder of this
+	// machine has them.
+	RunVolume string `json:"runVolume,omitzero"`
+	Folder    string `json:"folder,omitzero"`
 	Work      string `json:"work,omitzero"` // volume with the files; "" when the worktree is mounted
 	// Daemon is where all this is, and how it is reached.
 	Daemon daemon `json:"daemon"`
 	// Image is what a container that is gone is made from again: an id, so that it
 	// is the same.
 	Image string `json:"image,omitzero"`
-	// Linked tells that the container has the folder of the link.
-	Linked bool `json:"linked,omitzero"`
 	// Prepared tells that Image is a snapshot's: what postCreate does is done.
 	Prepared bool `json:"prepared,omitzero"`
 }
@@ -75,7 +77,7 @@ type box struct {
 	path    string // of the worktree, and of the files in the container
 	repo    string // the project's repository
 	program string // the setting runtime.path
-	link    string // folder of the link; "" without one
+	folder  string // where that of the runtime would be
 	busy    chan struct{}
 	owner   *owner // of the container's processes; under busy
 }
@@ -92,6 +94,7 @@ func newBox(req *provider.OpenRequest, cfg *config) *box {
 	owner := req.Store.Owner()
 	return &box{
 		cfg: cfg, log: req.Log, name: boxName(req.SafeName(), owner), report: req, busy: make(chan struct{}, 1),
+		folder: folderOf(provider.RunDir(req.Store, resource.NewID(kind, req.Key()))),
 		mark: map[string]string{
 			labelOwner: owner, labelEnv: req.Key(), labelName: req.SafeName(), labelMade: providerID,
 			labelCreated: time.Now().UTC().Format(time.RFC3339),
@@ -148,7 +151,7 @@ func (b *box) beside() worktree.Beside {
 func (b *box) take(raw wire.Raw) error {
 	var f facts
 	err := wire.Unmarshal(raw, &f)
-	if err == nil && (f.Container == "" || f.Key == "" || f.Owner == "" || f.RunVolume == "") {
+	if err == nil && (f.Container == "" || f.Key == "" || f.Owner == "" || f.RunVolume == "" && f.Folder == "") {
 		err = errors.New("names are missing")
 	}
 	if err != nil {
@@ -191,7 +194,7 @@ func (b *box) plan(ctx context.Context, wt gitrepo.Worktree, from wire.Raw) (any
 	// Nobody else can have made volumes of these names: see unlabelled.
 	nonce := strings.ToLower(rand.Text()[:10])
 	b.facts = facts{
-		Owner: b.mark[labelOwner], Key: b.mark[labelEnv], Container: b.name, RunVolume: b.name + "-run-" + nonce,
+		Owner: b.mark[labelOwner], Key: b.mark[labelEnv], Container: b.name,
 		Daemon: daemon{Address: info.Host, Host: b.cfg.DockerHost, Context: b.cfg.DockerContext, TLSVerify: b.cfg.TLSVerify, CertPath: b.cfg.CertPath},
 	}
 	volume, err := b.cfg.inVolume(info)
@@ -201,7 +204,11 @@ func (b *box) plan(ctx context.Context, wt gitrepo.Worktree, from wire.Raw) (any
 	if volume {
 		b.facts.Work = b.name + "-work-" + nonce
 	}
-	b.facts.Linked = linkable && info.Local && !volume
+	if b.canMount(info, volume) {
+		b.facts.Folder = b.folder
+	} else {
+		b.facts.RunVolume = b.name + "-run-" + nonce
+	}
 	var image engine.Image
 	err = b.tell().Phase(ctx, "image", func(ctx context.Context) (err error) {
 		if snap != nil {

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -17,9 +18,9 @@ import (
 	"github.com/codeboltai/codebolt-providers/shared/wire"
 )
 
-// equip writes into the run volume what the container starts with: the runtime,
-// unless the same one is there, its token and how it is to start. What has secrets
-// is for its user alone.
+// equip writes what the container starts with, into the run volume or the folder in
+// its place: the runtime, unless the same one is there, its token and how it is to
+// start. What has secrets is for its user alone.
 func (b *box) equip(ctx context.Context, eng *engine.Engine, made bool, launch runtime.Launch, token string) error {
 	data, err := wire.Marshal(launch)
 	if err != nil {
@@ -28,6 +29,9 @@ func (b *box) equip(ctx context.Context, eng *engine.Engine, made bool, launch r
 	user, err := b.user(ctx, eng)
 	if err != nil {
 		return err
+	}
+	if b.facts.Folder != "" {
+		return b.putInFolder(user, map[string][]byte{runtime.TokenFile: []byte(token), path.Base(launchIn): data})
 	}
 	program, err := b.openProgram(eng)
 	if err != nil {
@@ -90,6 +94,31 @@ func (p *program) write(w *tar.Writer) error {
 		err = writeFile(w, nameIn(pinIn), 0o644, owner{}, []byte(p.pin))
 	}
 	return err
+}
+
+// install puts the program at a path, unless it is there. The folder is this
+// process's own.
+func (p *program) install(at string) (err error) {
+	pin := at + path.Ext(pinIn)
+	now, err := os.ReadFile(pin)
+	if err == nil && string(now) == p.pin {
+		if info, err := os.Stat(at); err == nil && info.Size() == p.size {
+			return nil
+		}
+	}
+	f, err := os.CreateTemp(filepath.Dir(at), "new-*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name()) // it has another name by then, or is of no use
+	_, err = io.Copy(f, p.File)
+	if err = errors.Join(err, f.Chmod(0o755), f.Close()); err != nil {
+		return err
+	}
+	if err := os.Rename(f.Name(), at); err != nil {
+		return err
+	}
+	return os.WriteFile(pin, []byte(p.pin), 0o600)
 }
 
 // nameIn is the name of one of the paths above in an archive for the run volume.

@@ -61,7 +61,7 @@ const helperSuffix = "-volume"
 // files in its volume, and what postCreate does in a new one.
 func (b *box) furnish(ctx context.Context, eng *engine.Engine, made bool) error {
 	if b.facts.Work != "" {
-		if _, err := b.readIn(ctx, eng, filledIn, 1<<10); wire.CodeOf(err) == wire.NotFound {
+		if filled, err := b.filled(ctx, eng); err == nil && !filled {
 			if err := b.tell().Phase(ctx, "files", func(ctx context.Context) error { return b.fill(ctx, eng) }); err != nil {
 				return err
 			}
@@ -73,6 +73,20 @@ func (b *box) furnish(ctx context.Context, eng *engine.Engine, made bool) error 
 		return b.postCreate(ctx, eng)
 	}
 	return nil
+}
+
+// filled tells that this very volume has been filled: one that was removed and made
+// again is empty, and must not be taken for one in which everything was deleted.
+func (b *box) filled(ctx context.Context, eng *engine.Engine) (bool, error) {
+	marker, err := b.readIn(ctx, eng, filledIn, 1<<10)
+	if wire.CodeOf(err) == wire.NotFound {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	v, err := eng.Volume(ctx, b.facts.Work)
+	return v.Labels[labelFilled] == string(marker), err
 }
 
 // fill streams the worktree into the volume.
@@ -103,8 +117,15 @@ func (b *box) fill(ctx context.Context, eng *engine.Engine) error {
 	if err != nil {
 		return err
 	}
+	v, err := eng.Volume(ctx, b.facts.Work)
+	if err != nil {
+		return err
+	}
+	if b.facts.Folder != "" {
+		return b.putInFolder(user, map[string][]byte{path.Base(filledIn): []byte(v.Labels[labelFilled])})
+	}
 	return copyIn(ctx, eng, b.facts.Container, inside, func(w *tar.Writer) error {
-		return writeFile(w, nameIn(filledIn), 0o600, user, []byte(time.Now().UTC().Format(time.RFC3339)+"\n"))
+		return writeFile(w, nameIn(filledIn), 0o600, user, []byte(v.Labels[labelFilled]))
 	})
 }
 
@@ -180,11 +201,11 @@ func (b *box) files() workspace.FS {
 }
 
 func (b *box) readBack(ctx context.Context, eng *engine.Engine) error {
-	if _, err := b.readIn(ctx, eng, filledIn, 1<<10); err != nil {
-		if wire.CodeOf(err) == wire.NotFound {
-			return wire.Errorf(wire.NotRunning, "docker: the environment's volume has not been filled yet")
-		}
+	switch filled, err := b.filled(ctx, eng); {
+	case err != nil:
 		return err
+	case !filled:
+		return wire.Errorf(wire.NotRunning, "docker: the environment's volume has not been filled yet")
 	}
 	known, err := transfer.Scan(ctx, b.path, transfer.ScanOptions{Excludes: pointer})
 	if err != nil {

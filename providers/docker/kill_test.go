@@ -206,9 +206,10 @@ func TestAVolumeThatLostItsLabelsToAKilledDaemonIsMadeAgain(t *testing.T) {
 	s := newStage(t, stage.Settings{"content": contentVolume, "persist": false})
 	e, _ := s.Opened("unlabelled", nil)
 	s.Call(e, map[string]any{"type": wire.TypeWriteFile, "path": "work.txt", "content": "work"}, nil)
+	s.Diff(e) // reads it back
 	store, rec, names := s.volumesOnRecord()
 	s.Close(e)
-	s.unlabel(names[0])
+	s.unlabel(names[1])
 	s.Start(e)
 	var content string
 	s.Call(e, map[string]any{"type": wire.TypeReadFile, "path": "work.txt"}, &content)
@@ -217,7 +218,7 @@ func TestAVolumeThatLostItsLabelsToAKilledDaemonIsMadeAgain(t *testing.T) {
 	}
 	s.Close(e)
 	s.removeContainers()
-	s.unlabel(names[0])
+	s.unlabel(names[1])
 	if err := e.Delete(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -333,7 +334,7 @@ func TestAContainerThatCannotBeStartedIsReplacedByOneWithTheSameFiles(t *testing
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.cfg.user, b.path, b.link, b.mark[labelName] = "0", rec.Path, linkOf(rec.Runtime.Dir), s.containers()[0].Config.Labels[labelName]
+	b.cfg.user, b.path, b.mark[labelName] = "0", rec.Path, s.containers()[0].Config.Labels[labelName]
 	b.repo = filepath.Join(s.Project, ".git")
 	was := s.containers()[0].ID
 	eng, err := b.engine(t.Context())

@@ -24,7 +24,8 @@ const (
 	pinIn       = inside + "/codebolt-runtime.sha256"
 	dirIn       = inside + "/run"
 	launchIn    = dirIn + "/launch.json"
-	socketIn    = dirIn + "/sock"
+	socketName  = "sock"
+	socketIn    = dirIn + "/" + socketName
 	homeIn      = dirIn + "/home"
 	filledIn    = dirIn + "/filled"
 	socketWhere = "unix:" + socketIn
@@ -49,28 +50,17 @@ func (b *box) Start(ctx context.Context, spec runtime.Spec) (runtime.Handle, err
 	}
 	defer b.unlock()
 	b.program = spec.Program
-	if err := b.prepareLink(spec.Dir); err != nil {
-		return nil, err
-	}
 	made, err := b.ensure(ctx, eng)
 	if err != nil {
 		return nil, err
 	}
 	address, launch := b.launch(spec)
-	linked, err := b.openLink(ctx, eng)
-	if linked && spec.Upstream == nil {
-		launch.Args = append(launch.Args, "--also", "unix:"+linkIn+"/"+linkSocket)
-	}
-	if err != nil {
-		return nil, b.failed(ctx, eng, made, err)
-	}
 	if err := b.equip(ctx, eng, made, launch, token); err != nil {
 		return nil, b.failed(ctx, eng, made, err)
 	}
 	h := newRunning(b, eng, resource.RuntimeRecord{
 		InstanceID: spec.Instance, Dir: spec.Dir, Address: address, Upstream: spec.Upstream != nil,
 	}, token)
-	h.linked = linked
 	if err := b.begin(ctx, eng, h, spec.StartTimeout); err != nil {
 		return nil, errors.Join(err, b.halt(ctx, eng, made))
 	}

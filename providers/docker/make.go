@@ -3,9 +3,11 @@ package main
 import (
 	"cmp"
 	"context"
+	"crypto/rand"
 	"errors"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 	"time"
@@ -50,6 +52,9 @@ func (b *box) ours(labels map[string]string) bool {
 // ensure sees to a container that does not run, and tells whether it was made
 // just now.
 func (b *box) ensure(ctx context.Context, eng *engine.Engine) (made bool, err error) {
+	if err := b.prepareFolder(eng); err != nil {
+		return false, err
+	}
 	c, err := b.find(ctx, eng)
 	switch {
 	case wire.CodeOf(err) == wire.NotFound:
@@ -71,7 +76,7 @@ func (b *box) make(ctx context.Context, eng *engine.Engine) error {
 	if err != nil {
 		return err
 	}
-	if _, err := eng.Volume(ctx, b.facts.RunVolume); err == nil && b.cfg.Persist {
+	if b.hadOne(ctx, eng) && b.cfg.Persist {
 		b.tell().Warn("the environment's container is gone; a new one is made of the same files and image, without what was installed in the old one")
 	}
 	if err := b.volumes(ctx, eng); err != nil {
@@ -83,6 +88,17 @@ func (b *box) make(ctx context.Context, eng *engine.Engine) error {
 		}
 	}
 	return b.makeOf(ctx, eng, image)
+}
+
+// hadOne tells that there was a container already.
+func (b *box) hadOne(ctx context.Context, eng *engine.Engine) bool {
+	var err error
+	if b.facts.Folder != "" {
+		_, err = os.Lstat(filepath.Join(b.facts.Folder, path.Base(launchIn)))
+	} else {
+		_, err = eng.Volume(ctx, b.facts.RunVolume)
+	}
+	return err == nil
 }
 
 // makeOf makes the container of an image. All else that it needs is there.
@@ -184,7 +200,9 @@ func (b *box) volume(ctx context.Context, eng *engine.Engine, name, role string)
 	}
 	switch {
 	case wire.CodeOf(err) == wire.NotFound:
-		return eng.CreateVolume(ctx, name, b.marked(role))
+		labels := b.marked(role)
+		labels[labelFilled] = rand.Text()
+		return eng.CreateVolume(ctx, name, labels)
 	case err == nil && !b.ours(v.Labels):
 		return wire.Errorf(wire.Conflict, "docker: the volume %s is not this environment's; it is left alone, so remove it or rename it", name)
 	}
@@ -208,13 +226,13 @@ func (b *box) marked(role string) map[string]string {
 // same path as outside, so that paths mean the same on both sides.
 func (b *box) content() []engine.Mount {
 	all := []engine.Mount{{Volume: b.facts.RunVolume, Target: inside}}
+	if b.facts.Folder != "" {
+		all = []engine.Mount{{Bind: b.facts.Folder, Target: dirIn}, {Bind: b.mountedProgram(), Target: programIn, ReadOnly: true}}
+	}
 	if b.facts.Work != "" {
 		return append(all, engine.Mount{Volume: b.facts.Work, Target: b.path})
 	}
 	all = append(all, engine.Mount{Bind: b.path, Target: b.path})
-	if b.facts.Linked {
-		all = append(all, engine.Mount{Bind: b.link, Target: linkIn})
-	}
 	// Where git finds the repository is not for the container to change: programs
 	// outside follow it.
 	for _, pointer := range pointers(b.path) {

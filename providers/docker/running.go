@@ -26,7 +26,6 @@ type running struct {
 	token   string
 	address string
 	adopted bool
-	linked  bool // the link is tried first
 	calls   *http.Transport
 
 	done   chan struct{}
@@ -63,7 +62,7 @@ func (b *box) Adopt(ctx context.Context, spec runtime.Spec, rec resource.Runtime
 		return nil, wire.Errorf(wire.NotFound, "adopt the runtime: %w", err)
 	}
 	h := newRunning(b, eng, rec, string(token))
-	h.adopted, h.linked = true, b.facts.Linked && !rec.Upstream
+	h.adopted = true
 	// Not adopted, it would be stopped with the agents that may be at work in it.
 	if _, err := h.health(ctx, adoptLimit); err != nil {
 		return nil, wire.Errorf(wire.NotFound, "adopt the runtime: %w", err)
@@ -105,11 +104,14 @@ func (h *running) Err() error {
 	return h.ending
 }
 
-// Dial implements runtime.Handle: over the link, or a command in the container
-// carries the bytes between its streams and the runtime's listener.
+// direct tells that the runtime's socket is looked for in the folder.
+func (h *running) direct() bool { return h.box.facts.Folder != "" && h.address == socketWhere }
+
+// Dial implements runtime.Handle: to the socket in the folder, or a command in the
+// container carries the bytes between its streams and the runtime's listener.
 func (h *running) Dial(ctx context.Context) (net.Conn, error) {
-	if h.linked {
-		if conn, err := dialLink(ctx, linkOf(h.record.Dir)); err == nil {
+	if h.direct() {
+		if conn, err := dialFolder(ctx, h.box.facts.Folder); err == nil {
 			return conn, nil
 		}
 	}
@@ -128,15 +130,15 @@ func (h *running) caller() runtime.Caller {
 	return runtime.Caller{Dial: h.Dial, Token: h.Token(), Transport: h.calls}
 }
 
-// linkPatience is how long a runtime that just starts is looked for over the link
+// folderPatience is how long a runtime that just starts is looked for in the folder
 // alone.
-const linkPatience = 3 * time.Second
+const folderPatience = 3 * time.Second
 
 // waiting is a way to a runtime that may not listen yet.
 func (h *running) waiting(ctx context.Context) (net.Conn, error) {
-	if h.linked {
-		for end := time.Now().Add(linkPatience); time.Now().Before(end); {
-			if conn, err := dialLink(ctx, linkOf(h.record.Dir)); err == nil {
+	if h.direct() {
+		for end := time.Now().Add(folderPatience); time.Now().Before(end); {
+			if conn, err := dialFolder(ctx, h.box.facts.Folder); err == nil {
 				return conn, nil
 			}
 			select {

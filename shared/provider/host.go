@@ -111,7 +111,7 @@ func OpenHost(ctx context.Context, req *OpenRequest, spec HostSpec) (*Host, erro
 	}
 	h := &Host{
 		spec: spec, log: req.Log, set: req.Settings, name: req.EnvironmentName, store: req.Store,
-		runDir: runDir(req.Store, id), changed: make(chan struct{}), hurry: make(chan struct{}, 1),
+		runDir: RunDir(req.Store, id), changed: make(chan struct{}), hurry: make(chan struct{}, 1),
 	}
 	if err := h.claim(ctx, req, id); err != nil {
 		return nil, err

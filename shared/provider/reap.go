@@ -73,7 +73,7 @@ func reapHost(ctx context.Context, req ReapRequest, spec HostSpec, rec *resource
 		return orphan, errors.Join(err, release(lease))
 	}
 	if err = act(); err == nil {
-		err = errors.Join(req.Store.Delete(rec.Resource), os.RemoveAll(runDir(req.Store, rec.Resource)))
+		err = errors.Join(req.Store.Delete(rec.Resource), os.RemoveAll(RunDir(req.Store, rec.Resource)))
 	}
 	if err != nil {
 		orphan.Problem = err.Error()
@@ -95,7 +95,8 @@ func release(lease *resource.Lease) error {
 	return lease.Release()
 }
 
-// runDir is the private directory of an environment's runtime.
-func runDir(store *resource.Store, id resource.ID) string {
+// RunDir is the private directory of an environment's runtime. It comes and goes with
+// the environment.
+func RunDir(store *resource.Store, id resource.ID) string {
 	return filepath.Join(store.Dir(), "run", id.Key())
 }

@@ -72,6 +72,7 @@ func (a *api) info(ctx context.Context) (Info, error) {
 		APIVersion: a.version(), ServerVersion: v.Version, OS: v.Os, Arch: v.Arch, logDriver: i.LoggingDriver,
 		MemoryLimit: i.MemoryLimit, PidsLimit: i.PidsLimit, CPULimit: i.CPUCfsQuota, Warnings: i.Warnings,
 	}
+	info.Sockets = (i.DefaultRuntime == "runc" || i.DefaultRuntime == "crun") && !strings.HasPrefix(i.OperatingSystem, "Docker Desktop")
 	for _, option := range i.SecurityOptions {
 		name, _, _ := strings.Cut(strings.TrimPrefix(option, "name="), ",")
 		info.Rootless = info.Rootless || name == "rootless"

@@ -54,6 +54,9 @@ type Info struct {
 	OS, Arch      string // of its containers, in Go's names: linux, amd64
 	Rootless      bool   // runs without root
 	UserNS        bool   // maps the containers' users to others
+	// Sockets tells that a socket in a mounted folder leads out of its containers: they
+	// run on the daemon's own kernel, and its default runtime is an ordinary one.
+	Sockets bool
 	// Which limits it can set; it ignores or refuses the others.
 	MemoryLimit, PidsLimit, CPULimit bool
 	Warnings                         []string

@@ -2,22 +2,35 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"os"
+	"path/filepath"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/codeboltai/codebolt-providers/shared/wire"
 )
 
-// linkable tells that a socket in a mounted folder leads from this system into a
-// container.
-const linkable = true
+// mountable tells that a socket in a folder there leads from this system into a
+// container where that is mounted, and that a program there can be run.
+func mountable(folder string) bool {
+	var st unix.Statfs_t
+	for {
+		err := unix.Statfs(folder, &st)
+		if errors.Is(err, fs.ErrNotExist) && folder != filepath.Dir(folder) {
+			folder = filepath.Dir(folder) // it is not there yet
+			continue
+		}
+		return err == nil && st.Flags&unix.ST_NOEXEC == 0
+	}
+}
 
-// dialLink connects to the socket in a folder that a container can write to. What
+// dialFolder connects to the socket in a folder that a container can write to. What
 // it put there instead, such as a link to a socket of this machine, is not followed.
-func dialLink(ctx context.Context, folder string) (net.Conn, error) {
+func dialFolder(ctx context.Context, folder string) (net.Conn, error) {
 	dir, err := os.OpenRoot(folder)
 	if err != nil {
 		return nil, err
@@ -28,9 +41,9 @@ func dialLink(ctx context.Context, folder string) (net.Conn, error) {
 		return nil, err
 	}
 	defer at.Close()
-	fd, err := unix.Openat(int(at.Fd()), linkSocket, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	fd, err := unix.Openat(int(at.Fd()), socketName, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
 	if err != nil {
-		return nil, &os.PathError{Op: "open", Path: linkSocket, Err: err}
+		return nil, &os.PathError{Op: "open", Path: socketName, Err: err}
 	}
 	defer func() { _ = unix.Close(fd) }()
 	var stat unix.Stat_t

@@ -151,33 +151,34 @@ func (b *box) begin(ctx context.Context, eng *engine.Engine, h *running, limit t
 	return err
 }
 
-// staleTries is how often a container is started that the daemon has half started
-// already, as a crash of its own leaves it: usually it cleans up when it is asked to.
-const staleTries = 4
+// startTries is how often a container is started whose start fails for a reason that
+// passes, usually: somebody makes or removes the network at the same moment, or the
+// daemon cleans up after a crash of its own, which it does when it is asked to start.
+const startTries = 4
 
-// startContainer starts the container, and its network when the last other
-// environment took that along.
+// startContainer starts the container.
 func (b *box) startContainer(ctx context.Context, eng *engine.Engine) error {
 	for try := 1; ; try++ {
 		err := eng.StartContainer(ctx, b.facts.Container)
+		code, pause := wire.CodeOf(err), 100*time.Millisecond
 		switch {
-		case wire.CodeOf(err) == wire.NotFound && b.cfg.Network == "" && try < staleTries:
-			if err := eng.EnsureNetwork(ctx, networkName, networkMark(), true); err != nil {
-				return err
-			}
-			continue
-		case wire.CodeOf(err) != wire.Exists || try > staleTries:
-			return err
-		case try == staleTries:
+		case code == wire.Exists && try == startTries:
 			if err := b.replace(ctx, eng); err != nil {
 				return err
 			}
-			continue
+		case code == wire.Exists && try < startTries:
+			pause = 500 * time.Millisecond
+		case (code == wire.NotFound || code == wire.Unavailable && wire.Retryable(err)) && b.cfg.Network == "" && try <= startTries:
+			if err := eng.EnsureNetwork(ctx, networkName, networkMark(), true); err != nil {
+				return err
+			}
+		default:
+			return err
 		}
 		select {
 		case <-ctx.Done():
 			return err
-		case <-time.After(500 * time.Millisecond):
+		case <-time.After(pause):
 		}
 	}
 }

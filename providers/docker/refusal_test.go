@@ -165,7 +165,7 @@ func TestAFullDiskOfTheDaemonIsToldAndNothingIsLeft(t *testing.T) {
 	mountOn(t, "-o", "loop", image, root)
 	t.Cleanup(func() { unmount(t, root) })
 	s := on(t, dockertest.New(t, dockertest.Options{DataRoot: root}), nil)
-	filler := fill(t, root, 4<<20)
+	filler := fill(t, root, 0)
 	text := s.Refused(s.Env("full", nil, nil), wire.Unavailable)
 	if !strings.Contains(text, "disk is full") {
 		t.Errorf("%q does not say that the disk is full", text)

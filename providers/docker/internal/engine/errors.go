@@ -34,6 +34,7 @@ var rules = []rule{
 	{[]string{"does not match the specified platform"}, wire.Unsupported, true, "the local image is for another platform: pull the right one (pullPolicy: always)"},
 	{[]string{"docker-init", "executable file not found"}, wire.Unsupported, true, "the daemon has no init program: install docker-init (tini) beside it"},
 	{[]string{"task", "already exists"}, wire.Exists, false, "a crash of the daemon left the container half started: try again, or make another container"},
+	{[]string{"network", "is ambiguous"}, wire.Unavailable, false, "two were made of that name at once: try again, or remove one of them"},
 	{[]string{"is already in use by container"}, wire.Exists, true, "remove that container or choose another name"},
 	{[]string{"port is already allocated"}, wire.Conflict, true, "choose another host port, or 0 for a free one"},
 	{[]string{"address already in use"}, wire.Conflict, true, "choose another host port, or 0 for a free one"},

@@ -226,6 +226,8 @@ func TestTheDaemonsWordsGetTheirKind(t *testing.T) {
 		"no init":            {500, `exec: "docker-init": executable file not found in $PATH`, wire.Unsupported, "tini", false},
 		"another platform":   {404, "image was found but does not match the specified platform", wire.Unsupported, "another platform", false},
 		"no addresses":       {500, "could not find an available, non-overlapping IPv4 address pool among the defaults", wire.Unavailable, "docker network prune", false},
+		"two networks":       {400, "network n is ambiguous (2 matches found on name)", wire.Unavailable, "try again", true},
+		"a stale task":       {500, "task 3f: already exists: unknown", wire.Exists, "crash", false},
 		"a busy port":        {500, "listen tcp4 0.0.0.0:80: bind: address already in use", wire.Conflict, "another host port", false},
 		"a paused container": {409, "Container c is paused, unpause the container before exec", wire.Conflict, "unpause", false},
 		"what is not there":  {404, "No such container: c", wire.NotFound, "No such container", false},

@@ -27,6 +27,9 @@ const (
 	Alone
 	// AtEnd: after all others, because it judges what they left.
 	AtEnd
+	// Waiting: with others, and on top of as many as run at the same time, because it
+	// does little but wait.
+	Waiting
 )
 
 // Check is one sentence of the contract and the function that tries it.

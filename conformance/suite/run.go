@@ -174,21 +174,28 @@ func (r *runner) all(checks []Check) []Result {
 	for _, when := range []When{Beside, Alone, AtEnd} {
 		var due []int
 		for i := range checks {
-			if checks[i].When == when {
+			if checks[i].When == when || when == Beside && checks[i].When == Waiting {
 				due = append(due, i)
 			}
 		}
-		// The longest begin first, so that the run is over soon after.
-		slices.SortStableFunc(due, func(a, b int) int { return cmp.Compare(checks[b].Limit, checks[a].Limit) })
+		// The longest begin first, so that the run is over soon after; before them those
+		// that wait for no turn.
+		slices.SortStableFunc(due, func(a, b int) int {
+			return cmp.Or(cmp.Compare(checks[b].When, checks[a].When), cmp.Compare(checks[b].Limit, checks[a].Limit))
+		})
 		slots := make(chan struct{}, r.options.Parallel)
 		if when != Beside {
 			slots = make(chan struct{}, 1)
 		}
 		var running sync.WaitGroup
 		for _, i := range due {
-			slots <- struct{}{}
+			release := func() {}
+			if checks[i].When != Waiting {
+				slots <- struct{}{}
+				release = func() { <-slots }
+			}
 			running.Go(func() {
-				defer func() { <-slots }()
+				defer release()
 				results[i] = r.judge(checks[i], fmt.Sprint(i+1))
 			})
 		}

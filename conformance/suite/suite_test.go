@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -247,6 +248,44 @@ func TestWhatMustRunAloneDoes(t *testing.T) {
 	}
 	if !slices.IsSorted(order) {
 		t.Errorf("order: %v", order)
+	}
+}
+
+// What waits takes no turn of the others, and they take none of its.
+func TestAWaitingCheckRunsOnTopOfTheOthers(t *testing.T) {
+	var beside, most atomic.Int32
+	waiting := make(chan struct{}, 2)
+	over := make(chan struct{})
+	wait := check("NT-001", func(t *suite.T) {
+		waiting <- struct{}{}
+		select {
+		case <-over:
+		case <-time.After(10 * time.Second):
+			t.Errorf("the others did not run meanwhile")
+		}
+	})
+	wait.When = suite.Waiting
+	again := wait
+	again.ID = "NT-002"
+	var left atomic.Int32
+	left.Store(2)
+	turn := func(t *suite.T) {
+		most.Store(max(most.Load(), beside.Add(1)))
+		<-waiting // one of those is there, although there is one turn only
+		t.Rest(20 * time.Millisecond)
+		beside.Add(-1)
+		if left.Add(-1) == 0 {
+			close(over)
+		}
+	}
+	report := run(t, target(t, ""), suite.Options{Parallel: 1}, check("FS-001", turn), check("FS-002", turn), wait, again)
+	for _, r := range report.Results {
+		if r.Outcome != suite.Passed {
+			t.Errorf("%s: %s %v", r.ID, r.Outcome, r.Failures)
+		}
+	}
+	if most.Load() != 1 {
+		t.Errorf("%d of the others ran at once, want 1", most.Load())
 	}
 }
 

@@ -35,7 +35,7 @@ func beats() []suite.Check {
 			},
 		},
 		{
-			ID: "HB-002", Level: suite.Must, Limit: 2 * time.Minute,
+			ID: "HB-002", Level: suite.Must, When: suite.Waiting, Limit: 2 * time.Minute,
 			Title: "A providerHeartbeat comes every ten seconds",
 			Why:   "A server that misses a few ends the provider; one that gets many from hundreds of providers has no time for else.",
 			Run: func(t *suite.T) {
@@ -43,7 +43,7 @@ func beats() []suite.Check {
 			},
 		},
 		{
-			ID: "HB-003", Level: suite.Must, Limit: 2 * time.Minute,
+			ID: "HB-003", Level: suite.Must, When: suite.Waiting, Limit: 2 * time.Minute,
 			Title: "An environmentHeartbeat comes every fifteen seconds",
 			Why:   "The server tells by it which of its environments live.",
 			Run: func(t *suite.T) {
@@ -51,7 +51,7 @@ func beats() []suite.Check {
 			},
 		},
 		{
-			ID: "HB-004", Level: suite.Must,
+			ID: "HB-004", Level: suite.Must, When: suite.Waiting,
 			Title: "Before a start there are no heartbeats",
 			Why:   "The server would take an environment for running that was never made.",
 			Run: func(t *suite.T) {
@@ -62,7 +62,7 @@ func beats() []suite.Check {
 			},
 		},
 		{
-			ID: "HB-005", Level: suite.Must, Needs: []suite.Capability{"providerStop"},
+			ID: "HB-005", Level: suite.Must, When: suite.Waiting, Needs: []suite.Capability{"providerStop"},
 			NodeSDK: "it goes on beating after a stop",
 			Title:   "After the answer to providerStop there are no heartbeats",
 			Why:     "The environment would come back to life in the server's list.",

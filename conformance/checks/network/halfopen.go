@@ -12,7 +12,7 @@ func halfOpen() []suite.Check {
 	reads := []suite.Capability{"providerReadFile"}
 	vanished := func(id, title string, lost faultproxy.Direction) suite.Check {
 		return suite.Check{
-			ID: id, Level: suite.Must, Needs: reads, NodeSDK: noReconnect,
+			ID: id, Level: suite.Must, When: suite.Waiting, Needs: reads, NodeSDK: noReconnect,
 			Title: title,
 			Why:   "A server that vanished without a goodbye, or a middlebox that forgot the connection, otherwise leaves the environment unreachable for ever.",
 			Limit: 150 * time.Second,
@@ -30,7 +30,7 @@ func halfOpen() []suite.Check {
 		vanished("NT-008", "A connection on which nothing more comes is noticed within 90 s and replaced", faultproxy.Down),
 		vanished("NT-009", "A connection on which nothing more goes out is noticed within 90 s and replaced", faultproxy.Up),
 		{
-			ID: "NT-010", Level: suite.Must, Needs: reads,
+			ID: "NT-010", Level: suite.Must, When: suite.Waiting, Needs: reads,
 			Title:   "A line that carries nothing for 39 s loses, doubles and reorders no answer",
 			Why:     "Wireless networks and sleeping laptops make such pauses; TCP outlives them, and so must what is above it.",
 			Limit:   120 * time.Second,

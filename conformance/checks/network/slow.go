@@ -40,7 +40,7 @@ func slow() []suite.Check {
 			},
 		},
 		{
-			ID: "NT-002", Level: suite.Must, Needs: []suite.Capability{"providerWriteFile", "providerReadFile"},
+			ID: "NT-002", Level: suite.Must, When: suite.Waiting, Needs: []suite.Capability{"providerWriteFile", "providerReadFile"},
 			Title: "A file of 1 MiB arrives whole over a line of 64 KiB a second, on one connection",
 			Why:   "A provider that gives up what takes long tries for ever and never succeeds on a slow line.",
 			Limit: 90 * time.Second,

@@ -58,7 +58,7 @@ func retrying() []suite.Check {
 			},
 		},
 		{
-			ID: "PR-013", Level: suite.Must, NodeSDK: nodeNoReconnect,
+			ID: "PR-013", Level: suite.Must, When: suite.Waiting, NodeSDK: nodeNoReconnect,
 			Title: "The waits between retries grow",
 			Why:   "Hundreds of providers that retry without a pause keep a server from coming up again.",
 			Run: func(t *suite.T) {
@@ -74,7 +74,7 @@ func retrying() []suite.Check {
 			},
 		},
 		{
-			ID: "PR-014", Level: suite.Must, NodeSDK: nodeNoReconnect, Limit: 3 * time.Minute,
+			ID: "PR-014", Level: suite.Must, When: suite.Waiting, NodeSDK: nodeNoReconnect, Limit: 3 * time.Minute,
 			Title: "No wait between retries is longer than thirty seconds",
 			Why:   "A server that is back stays without its environments for as long as they wait.",
 			Run: func(t *suite.T) {
@@ -88,7 +88,7 @@ func retrying() []suite.Check {
 			},
 		},
 		{
-			ID: "PR-015", Level: suite.Must, NodeSDK: nodeNoReconnect,
+			ID: "PR-015", Level: suite.Must, When: suite.Waiting, NodeSDK: nodeNoReconnect,
 			Title: "Providers do not retry in step with each other",
 			Why:   "After a server's restart all its providers would come in the same instant, again and again.",
 			Run: func(t *suite.T) {

@@ -31,7 +31,7 @@ build: ## put every program into bin/
 demo: build ## run a small task in an environment of its own, on a clone of this repository
 	@bash scripts/demo.sh
 
-test: ## all tests, with the race detector
+test: ## all tests, with the race detector where it sees something
 	@bash scripts/test.sh
 
 test-short: ## the quick part of the tests

@@ -10,8 +10,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/codeboltai/codebolt-providers/conformance/server"
 	"github.com/codeboltai/codebolt-providers/manifests"
-	"github.com/codeboltai/codebolt-providers/shared/resource"
 	"github.com/codeboltai/codebolt-providers/shared/wire"
 )
 
@@ -63,23 +63,13 @@ func (a *app) logsCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "logs NAME", Short: "Show what an environment's place prints, such as its container", Args: oneName,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			s, err := a.open()
-			if err != nil {
-				return err
-			}
-			defer s.close()
-			k, err := s.known(args[0])
-			if err != nil {
-				return err
-			}
-			if _, err := resource.ParseID(k.ResourceID); err != nil {
-				return fmt.Errorf("the environment %s was never opened; it has no log", printable(k.Name))
-			}
-			argv := []string{"logs", "--tail", fmt.Sprint(tail)}
-			if follow {
-				argv = append(argv, "--follow")
-			}
-			return a.provider(cmd, k.ProviderName, append(argv, k.ResourceID)...)
+			return a.opened(args[0], func(k server.Known) error {
+				argv := []string{"logs", "--tail", fmt.Sprint(tail)}
+				if follow {
+					argv = append(argv, "--follow")
+				}
+				return a.provider(cmd, k.ProviderName, append(argv, k.ResourceID)...)
+			})
 		},
 	}
 	cmd.Flags().BoolVarP(&follow, "follow", "f", false, "go on until interrupted")

@@ -108,24 +108,46 @@ func (a *app) listCommand() *cobra.Command {
 	}
 }
 
+// known calls f with an environment that is on record.
+func (a *app) known(name string, f func(*session, server.Known) error) error {
+	s, err := a.open()
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	k, err := s.known(name)
+	if err != nil {
+		return err
+	}
+	return f(s, k)
+}
+
+// opened calls f with one that has been opened, which is what a provider's program
+// can be asked about.
+func (a *app) opened(name string, f func(server.Known) error) error {
+	return a.known(name, func(_ *session, k server.Known) error {
+		if _, err := resource.ParseID(k.ResourceID); err != nil {
+			return fmt.Errorf("the environment %s was never opened; there is nothing of it yet", printable(k.Name))
+		}
+		return f(k)
+	})
+}
+
 func (a *app) showCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "show NAME", Short: "Show one environment", Args: oneName,
 		RunE: func(_ *cobra.Command, args []string) error {
-			s, err := a.open()
+			var l listed
+			err := a.known(args[0], func(_ *session, k server.Known) error {
+				store, err := openStore()
+				if err == nil {
+					l = describe(store, k)
+				}
+				return err
+			})
 			if err != nil {
 				return err
 			}
-			defer s.close()
-			k, err := s.known(args[0])
-			if err != nil {
-				return err
-			}
-			store, err := openStore()
-			if err != nil {
-				return err
-			}
-			l := describe(store, k)
 			if a.json {
 				return a.printJSON(l)
 			}
@@ -258,16 +280,11 @@ func (a *app) removeCommand() *cobra.Command {
 			"else: uncommitted, untracked or ignored files, or commits that nothing leads to. With --snapshot\n" +
 			"such work is kept in a snapshot, and what is printed tells how to get it back.",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			s, err := a.open()
-			if err != nil {
+			var out *removal
+			err := a.known(args[0], func(s *session, k server.Known) (err error) {
+				out, err = s.startAndRemove(cmd.Context(), k, snapshot)
 				return err
-			}
-			defer s.close()
-			k, err := s.known(args[0])
-			if err != nil {
-				return err
-			}
-			out, err := s.startAndRemove(cmd.Context(), k, snapshot)
+			})
 			if err != nil {
 				return err
 			}

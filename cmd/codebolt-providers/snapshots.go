@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/codeboltai/codebolt-providers/conformance/server"
 	"github.com/codeboltai/codebolt-providers/shared/provider"
 	"github.com/codeboltai/codebolt-providers/shared/resource"
 )
@@ -23,23 +24,13 @@ func (a *app) snapshotCommand() *cobra.Command {
 		Example: "  id=$(codebolt-providers snapshot prepared)\n" +
 			"  codebolt-providers run docker --from \"$id\" -- my-agent \"fix the bug\"",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			s, err := a.open()
-			if err != nil {
-				return err
-			}
-			defer s.close()
-			k, err := s.known(args[0])
-			if err != nil {
-				return err
-			}
-			if _, err := resource.ParseID(k.ResourceID); err != nil {
-				return fmt.Errorf("the environment %s was never opened; it has nothing to keep", printable(k.Name))
-			}
-			argv := []string{"snapshot", k.ResourceID}
-			if a.json {
-				argv = []string{"snapshot", "--json", k.ResourceID}
-			}
-			return a.provider(cmd, k.ProviderName, argv...)
+			return a.opened(args[0], func(k server.Known) error {
+				argv := []string{"snapshot", k.ResourceID}
+				if a.json {
+					argv = []string{"snapshot", "--json", k.ResourceID}
+				}
+				return a.provider(cmd, k.ProviderName, argv...)
+			})
 		},
 	}
 }

@@ -3,8 +3,11 @@
 package main
 
 import (
+	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"testing"
 
 	"github.com/codeboltai/codebolt-providers/conformance/stage"
@@ -16,6 +19,11 @@ import (
 var programs string
 
 func TestMain(m *testing.M) {
+	flag.Parse()
+	// Most of what runs here waits.
+	if err := flag.Set("test.parallel", fmt.Sprint(max(4, 2*runtime.NumCPU()))); err != nil {
+		panic(err)
+	}
 	os.Exit(stage.Main(m, &programs, map[string]string{
 		"codebolt-provider-gitworktree": ".", "codebolt-runtime": "../../cmd/codebolt-runtime",
 	}))

@@ -32,6 +32,9 @@ func (h *Host) Workspace() workspace.FS { return h.local }
 // Path is the workspace's directory.
 func (h *Host) Path() string { return h.rec.Path }
 
+// RunDir is the private directory of the environment's runtime.
+func (h *Host) RunDir() string { return h.runDir }
+
 // Settings are the base's settings of this environment.
 func (h *Host) Settings() Settings { return h.set }
 

@@ -39,9 +39,9 @@ func Snapshot(ctx context.Context, req *provider.SnapshotRequest, spec Spec) err
 	}
 	if beside.Refresh != nil {
 		req.Tell("reading the files back")
-		if err := beside.Refresh(ctx); err != nil {
-			return err
-		}
+	}
+	if err := refresh(ctx, spec, provider.RunDir(req.Store, req.Environment.Resource)); err != nil {
+		return err
 	}
 	k := kept{Of: d.Worktree, Ref: "refs/codebolt/snapshots/kept/" + req.Key(), Beside: d.Beside}
 	if err := req.Save(k); err != nil {

@@ -30,10 +30,23 @@ func (e *Environment) Worktree() gitrepo.Worktree { return e.details.Worktree }
 
 // refresh brings the worktree up to date before it is looked at.
 func (e *Environment) refresh(ctx context.Context) error {
-	if e.spec.Beside.Refresh == nil {
+	return refresh(ctx, e.spec, e.RunDir())
+}
+
+// refresh brings a worktree up to date. Who opened the environment and who makes a
+// snapshot of it may be two processes; they take turns.
+func refresh(ctx context.Context, spec Spec, runDir string) error {
+	if spec.Beside.Refresh == nil {
 		return nil
 	}
-	return e.spec.Beside.Refresh(ctx)
+	if err := os.MkdirAll(runDir, 0o700); err != nil {
+		return wire.Errorf(wire.CodeOf(err), "read the files back: %w", err)
+	}
+	turn, err := resource.Acquire(ctx, filepath.Join(runDir, "refresh.lock"))
+	if err != nil {
+		return fmt.Errorf("read the files back: %w", err)
+	}
+	return errors.Join(spec.Beside.Refresh(ctx), turn.Release())
 }
 
 // Health implements provider.Environment.

@@ -40,7 +40,8 @@ type Capabilities struct {
 	// "runtime.command" for one whose manifest configures a runtime, and "git" for
 	// one whose workspaces are git checkouts.
 	Features []string `json:"features"`
-	Reaper   bool     `json:"gc"` // has the subcommand gc
+	Reaper   bool     `json:"gc"`        // has the subcommand gc
+	Snapshot bool     `json:"snapshots"` // environments can begin with a snapshot of another
 }
 
 // features that every provider has through the base.
@@ -48,7 +49,8 @@ var baseFeatures = []string{"base64", "errorCodes", "onStop", "overwrite", "recu
 
 func (d *Definition) capabilities(m *manifest.Manifest) Capabilities {
 	_, reaper := d.Provider.(Reaper)
-	c := Capabilities{Name: m.Name, UniqueID: m.UniqueID, Version: m.Version, Build: buildVersion(), Reaper: reaper}
+	_, snapshotter := d.Provider.(Snapshotter)
+	c := Capabilities{Name: m.Name, UniqueID: m.UniqueID, Version: m.Version, Build: buildVersion(), Reaper: reaper, Snapshot: snapshotter}
 	for _, verb := range wire.Verbs {
 		if verb.OK != wire.None && d.supports(verb.Type) {
 			c.Requests = append(c.Requests, verb.Type)

@@ -554,6 +554,9 @@ func TestByHandItSaysWhatItIsFor(t *testing.T) {
 		"--nonsense":     {2, "nonsense"},
 		"what":           {2, `unknown argument "what"`},
 		"gc":             {2, "gc:"},
+		"snapshot":       {2, "snapshot:"},
+		"logs":           {2, "logs:"},
+		"doctor":         {2, "doctor:"},
 	} {
 		var out safeBuffer
 		begun := time.Now()

@@ -43,12 +43,12 @@ func TestASocketInTheFolderIsReachedAndNothingElse(t *testing.T) {
 		t.Errorf("nothing there: %v", err)
 	}
 	greeter(t, other)
-	for what, make := range map[string]func() error{
+	for what, put := range map[string]func() error{
 		"a link to a socket elsewhere": func() error { return os.Symlink(other, at) },
 		"a file":                       func() error { return os.WriteFile(at, nil, 0o666) },
 		"a folder":                     func() error { return os.Mkdir(at, 0o777) },
 	} {
-		if err := make(); err != nil {
+		if err := put(); err != nil {
 			t.Fatal(err)
 		}
 		if conn, err := dialFolder(t.Context(), folder); err == nil {

@@ -79,7 +79,7 @@ func runtimesOf(container string) (pids []int) {
 // leaves out those at which only the provider has begun something.
 func moments(all bool) []string {
 	if !all && !everyKill() {
-		return []string{"runtime started", "runtime done", "connect done", "random"}
+		return []string{"runtime started", "connect done", "random"}
 	}
 	some := []string{"connected"}
 	for _, phase := range []string{"image", "worktree", "runtime", "connect"} {

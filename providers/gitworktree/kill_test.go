@@ -27,7 +27,7 @@ func moments() []string {
 	for _, phase := range []string{"worktree", "runtime", "connect"} {
 		all = append(all, phase+" started", phase+" done")
 	}
-	for range 5 {
+	for range 3 {
 		all = append(all, "random")
 	}
 	return all

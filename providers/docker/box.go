@@ -15,6 +15,7 @@ import (
 	"github.com/codeboltai/codebolt-providers/shared/gitrepo"
 	"github.com/codeboltai/codebolt-providers/shared/provider"
 	"github.com/codeboltai/codebolt-providers/shared/resource"
+	"github.com/codeboltai/codebolt-providers/shared/sshconn"
 	"github.com/codeboltai/codebolt-providers/shared/wire"
 	"github.com/codeboltai/codebolt-providers/shared/worktree"
 )
@@ -265,11 +266,15 @@ func (d daemon) connect(ctx context.Context, log *slog.Logger) (*engine.Engine, 
 	return engine.Connect(ctx, engine.Options{
 		Host: d.Host, Context: d.Context, TLSVerify: d.TLSVerify, CertPath: d.CertPath,
 		SSH: func(ctx context.Context, host *url.URL) (func(context.Context, string) (net.Conn, error), func() error, error) {
-			way := newTunnel(host, log)
-			if _, err := way.client(ctx); err != nil {
+			target, err := sshconn.ParseURL(host)
+			if err != nil {
 				return nil, nil, err
 			}
-			return way.dial, way.close, nil
+			way := sshconn.NewLine(target, sshconn.Options{Log: log})
+			if _, err := way.Client(ctx); err != nil {
+				return nil, nil, err
+			}
+			return way.DialUnix, way.Close, nil
 		},
 	})
 }

@@ -19,6 +19,8 @@ type Client struct {
 	life  context.Context // ends when Close is called
 	end   context.CancelFunc
 
+	sessions sessions
+
 	mu   sync.Mutex
 	base net.Conn // of the first hop; what goes over it ends with it
 	err  error    // why it ended

@@ -9,9 +9,9 @@
 //
 // Every hop proves its host key; there is no way to switch that off. A peer that
 // vanished without a goodbye is noticed within three keepalive intervals, and
-// Done is closed then. The package does not reconnect, and it runs nothing on
-// the far side: sessions, SFTP and forwards are the caller's, through
-// [Client.SSH].
+// Done is closed then. A [Line] connects again when it is next needed. Programs
+// run on the far side by [Client.Run] and [Client.Pipe], and what else SSH can do
+// is the caller's, through [Client.SSH].
 //
 // Of ssh_config it honours what decides where and as whom to connect and whom to
 // trust: Host, Match (but exec, and what later versions of OpenSSH added, never

@@ -1,0 +1,88 @@
+package sshconn
+
+import (
+	"context"
+	"net"
+	"sync"
+
+	"github.com/codeboltai/codebolt-providers/shared/wire"
+)
+
+// Line is a way to a target that lasts: a connection that broke is replaced when the
+// next one is needed. Its methods are safe for concurrent use.
+type Line struct {
+	target  Target
+	options Options
+	turn    chan struct{} // to look after the connection; a host may be silent for long
+	life    context.Context
+	end     context.CancelFunc
+
+	mu   sync.Mutex
+	open *Client
+}
+
+// NewLine prepares a line. Nothing is connected before it is needed.
+func NewLine(t Target, o Options) *Line {
+	l := &Line{target: t, options: o, turn: make(chan struct{}, 1)}
+	l.life, l.end = context.WithCancel(context.Background())
+	return l
+}
+
+// Client gives the connection, and connects when there is none. It waits for another
+// call that connects, but not longer than ctx. It fails as [Dial] does, and with kind
+// NotRunning once the line is closed.
+func (l *Line) Client(ctx context.Context) (*Client, error) {
+	select {
+	case l.turn <- struct{}{}:
+		defer func() { <-l.turn }()
+	case <-ctx.Done():
+		return nil, wire.Errorf(wire.CodeOf(ctx.Err()), "ssh: connecting to %s goes on: %w", l.target.Host, context.Cause(ctx))
+	}
+	l.mu.Lock()
+	open := l.open
+	l.mu.Unlock()
+	if open != nil {
+		select {
+		case <-open.Done():
+		default:
+			return open, nil
+		}
+		if l.life.Err() == nil {
+			l.options.log().Warn("the ssh connection broke; connecting again", "host", l.target.Host, "error", open.Err())
+		}
+		_ = open.Close() // it has ended
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(l.life, cancel)()
+	client, err := Dial(ctx, l.target, l.options)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.open = client; l.life.Err() == nil {
+		return client, err
+	}
+	if err == nil {
+		_ = client.Close() // it came too late
+	}
+	return nil, wire.Errorf(wire.NotRunning, "ssh: the connection to %s is closed", l.target.Host)
+}
+
+// DialUnix is [Client.DialUnix] over the connection there is, or a new one.
+func (l *Line) DialUnix(ctx context.Context, path string) (net.Conn, error) {
+	client, err := l.Client(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return client.DialUnix(ctx, path)
+}
+
+// Close ends the connection, and one that is being made. It is idempotent.
+func (l *Line) Close() error {
+	l.end()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.open == nil {
+		return nil
+	}
+	return l.open.Close()
+}

@@ -2,27 +2,27 @@ package main
 
 import (
 	"archive/tar"
-	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"io"
-	"os"
 	"path"
-	"path/filepath"
 	"strings"
 	"time"
 
 	"github.com/codeboltai/codebolt-providers/providers/docker/internal/engine"
+	"github.com/codeboltai/codebolt-providers/shared/mirror"
 	"github.com/codeboltai/codebolt-providers/shared/runtime"
-	"github.com/codeboltai/codebolt-providers/shared/transfer"
 	"github.com/codeboltai/codebolt-providers/shared/wire"
 	"github.com/codeboltai/codebolt-providers/shared/workspace"
 )
 
-// pointer is what of the worktree is not for a container on another machine: where
-// git finds the repository.
-var pointer = []string{".git"}
+// mirror is the worktree and the volume that is filled from it, while the container
+// runs.
+func (b *box) mirror(eng *engine.Engine) mirror.Mirror {
+	return mirror.Mirror{Here: b.path, There: b.path, Run: func(ctx context.Context, what string, args []string, stdin io.Reader, stdout io.Writer) error {
+		return b.exec(ctx, eng, what, append([]string{programIn}, args...), stdin, stdout)
+	}}
+}
 
 // ownVolume gives the root of the volume with the files, which is root's at first,
 // to the user. That takes a container whose own files may be written; it is never
@@ -91,26 +91,10 @@ func (b *box) filled(ctx context.Context, eng *engine.Engine) (bool, error) {
 
 // fill streams the worktree into the volume.
 func (b *box) fill(ctx context.Context, eng *engine.Engine) error {
-	// What is read back must not tell git outside which repositories to trust.
-	if _, err := os.Lstat(filepath.Join(b.path, ".gitmodules")); err == nil {
+	if mirror.Submodules(b.path) {
 		return wire.Errorf(wire.Unsupported, "docker: the project has submodules, which a volume cannot hold safely; use a daemon of this machine and content: worktree")
 	}
-	r, w := io.Pipe()
-	go func() {
-		said := time.Now()
-		result, err := transfer.Pack(ctx, b.path, w, transfer.PackOptions{Excludes: pointer, Progress: func(files, bytes int64) {
-			if time.Since(said) > time.Second {
-				said = time.Now()
-				b.tell().Note("files", fmt.Sprintf("%d files, %d MiB", files, bytes>>20))
-			}
-		}})
-		for _, name := range result.Skipped {
-			b.tell().Warn(name + " was not copied: it is no file, folder or link")
-		}
-		w.CloseWithError(err)
-	}()
-	defer func() { _ = r.Close() }() // the writer is not left waiting
-	if err := b.exec(ctx, eng, "fill the volume", []string{programIn, "unpack", "--root", b.path, "--exclude", pointer[0]}, r, io.Discard); err != nil {
+	if err := b.mirror(eng).Fill(ctx, b.tell()); err != nil {
 		return err
 	}
 	user, err := b.user(ctx, eng)
@@ -183,20 +167,12 @@ func (b *box) borrow(ctx context.Context, f func(context.Context, *engine.Engine
 // files are the files of the volume for when no runtime serves them: each call is
 // one of the same program, which is started for it.
 func (b *box) files() workspace.FS {
-	return workspace.Remote(b.path, func(ctx context.Context, req *wire.AppFS) (*wire.AppFSReply, error) {
-		asked, err := wire.Marshal(req)
-		if err != nil {
-			return nil, err
-		}
-		reply := &wire.AppFSReply{}
-		return reply, b.borrow(ctx, func(ctx context.Context, eng *engine.Engine) error {
-			var answer bytes.Buffer
-			argv := []string{programIn, "file", "--root", b.path, "--protect", pointer[0]}
-			if err := b.exec(ctx, eng, req.Action, argv, bytes.NewReader(asked), &answer); err != nil {
-				return err
-			}
-			return wire.Unmarshal(answer.Bytes(), reply)
+	return workspace.Remote(b.path, func(ctx context.Context, req *wire.AppFS) (reply *wire.AppFSReply, err error) {
+		err = b.borrow(ctx, func(ctx context.Context, eng *engine.Engine) (err error) {
+			reply, err = b.mirror(eng).File(ctx, req)
+			return err
 		})
+		return reply, err
 	})
 }
 
@@ -207,27 +183,5 @@ func (b *box) readBack(ctx context.Context, eng *engine.Engine) error {
 	case !filled:
 		return wire.Errorf(wire.NotRunning, "docker: the environment's volume has not been filled yet")
 	}
-	known, err := transfer.Scan(ctx, b.path, transfer.ScanOptions{Excludes: pointer})
-	if err != nil {
-		return err
-	}
-	ask, asked := io.Pipe()
-	defer func() { _ = ask.Close() }() // the writer is not left waiting
-	go func() {
-		_, err := known.WriteTo(asked)
-		asked.CloseWithError(err)
-	}()
-	r, w := io.Pipe()
-	packed := make(chan error, 1)
-	go func() {
-		err := b.exec(ctx, eng, "read the volume", []string{programIn, "pack", "--root", b.path, "--exclude", pointer[0], "--known"}, ask, w)
-		packed <- err
-		w.CloseWithError(err)
-	}()
-	_, err = transfer.Unpack(ctx, b.path, r, transfer.UnpackOptions{Delete: true, Excludes: pointer})
-	_ = r.CloseWithError(err)
-	if perr := <-packed; perr != nil && (err == nil || wire.CodeOf(err) == wire.Unavailable) {
-		err = perr // it says why the stream ended
-	}
-	return err
+	return b.mirror(eng).ReadBack(ctx)
 }

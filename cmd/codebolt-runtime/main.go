@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/codeboltai/codebolt-providers/shared/agenthost"
+	"github.com/codeboltai/codebolt-providers/shared/outpost"
 	"github.com/codeboltai/codebolt-providers/shared/runtime"
 	"github.com/codeboltai/codebolt-providers/shared/wire"
 )
@@ -56,6 +57,10 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout *os.File, s
 			return file(ctx, args[1:], stdin, stdout, stderr)
 		case "launch":
 			return launch(ctx, args[1:], stdin, stdout, stderr)
+		case outpost.Subcommand:
+			return outpost.Serve(ctx, stdin, stdout, stderr)
+		case "sum":
+			return sum(stdout, stderr)
 		}
 	}
 	var o options
@@ -95,6 +100,17 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout *os.File, s
 		log.Error("ended", "error", err)
 		return 1
 	}
+	return 0
+}
+
+// sum prints the SHA-256 of this program, for whoever has put it here.
+func sum(stdout, stderr io.Writer) int {
+	sum, err := outpost.Sum()
+	if err != nil {
+		fmt.Fprintln(stderr, "codebolt-runtime: sum:", err)
+		return 1
+	}
+	fmt.Fprintln(stdout, sum)
 	return 0
 }
 

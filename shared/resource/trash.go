@@ -83,7 +83,7 @@ func EmptyTrash(ctx context.Context, trashDir string, olderThan time.Duration) e
 		if err != nil || !strings.Contains(e.Name(), trashMark) || time.Since(changed(info)) < olderThan {
 			continue
 		}
-		if err := removeAll(root, e.Name()); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := RemoveAll(root, e.Name()); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			errs = append(errs, err)
 		}
 	}
@@ -93,9 +93,9 @@ func EmptyTrash(ctx context.Context, trashDir string, olderThan time.Duration) e
 	return errors.Join(errs...)
 }
 
-// removeAll is os.Root.RemoveAll that also deletes from directories without
+// RemoveAll is os.Root.RemoveAll that also deletes from directories without
 // write permission, such as the module caches that builds leave.
-func removeAll(root *os.Root, name string) error {
+func RemoveAll(root *os.Root, name string) error {
 	err := root.RemoveAll(name)
 	if !errors.Is(err, fs.ErrPermission) {
 		return err

@@ -203,6 +203,25 @@ func Adopt(ctx context.Context, spec Spec, rec resource.RuntimeRecord) (*Process
 	return p, nil
 }
 
+// End ends the runtime that rec tells of, as Process.Stop does, for whoever does not
+// have it as a [Process], and what it left running when it is gone already. It is
+// idempotent.
+func End(ctx context.Context, rec resource.RuntimeRecord, grace time.Duration) error {
+	if address, err := os.ReadFile(filepath.Join(rec.Dir, AddressFile)); err == nil {
+		rec.Address = strings.TrimSpace(string(address))
+	}
+	token, _ := os.ReadFile(filepath.Join(rec.Dir, TokenFile)) // without it, it is ended by force
+	p := &Process{record: rec, token: string(token), adopted: true, done: make(chan struct{}), hurry: make(chan struct{}), release: make(chan struct{})}
+	if rec.PID == 0 && !rec.Upstream && rec.Address != "" { // its start was not heard to the end
+		if h, err := p.Health(ctx); err == nil {
+			p.record.PID = h.PID
+			p.record.Started, _ = resource.ProcessStarted(h.PID)
+		}
+	}
+	p.watcher.Go(p.watch)
+	return p.Stop(ctx, grace)
+}
+
 // watchEvery is how often an adopted process is looked at: it is nobody's child
 // that could be waited for. Its awaited end is noticed sooner.
 const (

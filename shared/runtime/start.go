@@ -282,6 +282,9 @@ func freePort(ctx context.Context, host string, preferred int) (int, error) {
 	return 0, wire.Errorf(wire.Unavailable, "start the runtime: no free port from %d on: %w", preferred, last)
 }
 
+// LogTail is the end of the log of the runtime in a private directory, for a sentence.
+func LogTail(dir string) string { return tail(filepath.Join(dir, fileLog)) }
+
 // tail is the end of a log, for an error message.
 func tail(path string) string {
 	data, err := os.ReadFile(path)

@@ -1,0 +1,116 @@
+package outpost
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+
+	"github.com/codeboltai/codebolt-providers/shared/resource"
+	"github.com/codeboltai/codebolt-providers/shared/wire"
+)
+
+// What can be asked.
+const (
+	Look   = "look"   // how the folder is; changes nothing
+	Make   = "make"   // the folder, unless it is there and ours
+	Filled = "filled" // note that the folder has its files
+	Start  = "start"  // a runtime; what an earlier one left running is ended
+	Adopt  = "adopt"  // find the runtime that Record tells of
+	Alive  = "alive"  // whether its process still runs
+	Stop   = "stop"   // it, in good order within Grace, else by force
+	Exec   = "exec"   // a program beside the files; its output is the answer
+	Remove = "remove" // the folder, if it is ours, after Stop
+)
+
+// Request is one thing that is asked.
+type Request struct {
+	Do      string                 `json:"do"`
+	Folder  Folder                 `json:"folder"`
+	Launch  *Launch                `json:"launch,omitzero"`  // for Start
+	Record  resource.RuntimeRecord `json:"record,omitzero"`  // for Adopt, Alive, Stop and Remove; its Dir is the folder's
+	GraceMS int64                  `json:"graceMs,omitzero"` // for Stop and Remove
+	Argv    []string               `json:"argv,omitzero"`    // for Exec, which has both streams as one
+	Env     []string               `json:"env,omitzero"`     // for Exec, besides the machine's own
+}
+
+// Launch says which runtime to start.
+type Launch struct {
+	Instance       string   `json:"instance"`
+	Name           string   `json:"name"`
+	Token          string   `json:"token"`
+	OwnerTimeoutMS int64    `json:"ownerTimeoutMs"`
+	StartTimeoutMS int64    `json:"startTimeoutMs"`
+	Protected      []string `json:"protected,omitzero"`
+	Env            []string `json:"env,omitzero"`
+	// Command is the argv of another agent server, with {port} and {workspace} to be
+	// replaced, and Port the one it prefers.
+	Command []string `json:"command,omitzero"`
+	Port    int      `json:"port,omitzero"`
+}
+
+// Answer is what comes of it.
+type Answer struct {
+	wire.Problem
+	There  bool                    `json:"there,omitzero"`  // of Look: the folder is there, and ours
+	Filled bool                    `json:"filled,omitzero"` // of Look and Make: the folder has its files
+	Made   bool                    `json:"made,omitzero"`   // of Make: just now
+	Record *resource.RuntimeRecord `json:"record,omitzero"` // of Start and Adopt
+	Alive  bool                    `json:"alive,omitzero"`  // of Alive
+	Said   string                  `json:"said,omitzero"`   // of Alive, when it does not run: the end of its log
+}
+
+// Run runs codebolt-runtime on the other machine with an argument.
+type Run func(ctx context.Context, arg string, stdin io.Reader, stdout, stderr io.Writer) (status int, err error)
+
+// Subcommand is the argument with which codebolt-runtime serves a request.
+const Subcommand = "outpost"
+
+// Ask asks. Errors of the other side keep their kind.
+func Ask(ctx context.Context, run Run, r *Request) (*Answer, error) {
+	asked, err := wire.Marshal(r)
+	if err != nil {
+		return nil, err
+	}
+	var out bytes.Buffer
+	var said tail
+	status, err := run(ctx, Subcommand, bytes.NewReader(append(asked, '\n')), &out, &said)
+	if err != nil {
+		return nil, err
+	}
+	answer := &Answer{}
+	if err := wire.Unmarshal(out.Bytes(), answer); err != nil {
+		return nil, wire.Errorf(wire.Unavailable, "%s: codebolt-runtime on the host ended with status %d: %s", r.Do, status, said.text())
+	}
+	return answer, answer.Err()
+}
+
+// AskExec runs a program by Exec, writes what it prints to out, and returns its exit
+// status. The program is ended when ctx ends, and when the connection does.
+func AskExec(ctx context.Context, run Run, r *Request, out io.Writer) (status int, err error) {
+	asked, err := wire.Marshal(r)
+	if err != nil {
+		return 0, err
+	}
+	in, feed := io.Pipe()
+	defer func() { _ = feed.CloseWithError(errors.New("it is over")) }()
+	go func() { _, _ = feed.Write(append(asked, '\n')) }() // what is left open says that we are there
+	return run(ctx, Subcommand, in, out, io.Discard)
+}
+
+// tail keeps the end of what is written.
+type tail struct{ buf []byte }
+
+func (t *tail) Write(p []byte) (int, error) {
+	const kept = 800
+	t.buf = append(t.buf, p...)
+	t.buf = append(t.buf[:0], t.buf[max(0, len(t.buf)-kept):]...)
+	return len(p), nil
+}
+
+func (t *tail) text() string {
+	if text := bytes.TrimSpace(t.buf); len(text) > 0 {
+		return string(bytes.ToValidUTF8(text, []byte("?")))
+	}
+	return "it said nothing"
+}

@@ -2,18 +2,15 @@ package main
 
 import (
 	"cmp"
-	"encoding/json"
-	"fmt"
-	"maps"
 	"math"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
 	units "github.com/docker/go-units"
 
 	"github.com/codeboltai/codebolt-providers/providers/docker/internal/engine"
+	"github.com/codeboltai/codebolt-providers/shared/manifest"
 	"github.com/codeboltai/codebolt-providers/shared/provider"
 	"github.com/codeboltai/codebolt-providers/shared/wire"
 )
@@ -112,7 +109,7 @@ func (c *config) check(getenv func(string) string) (err error) {
 		return wire.Errorf(wire.Invalid, "configuration: network is host, which gives the container this machine's own network; leave it out, or name another")
 	}
 	var ok bool
-	if c.user, ok = text(c.User); !ok {
+	if c.user, ok = manifest.Text(c.User); !ok {
 		return wire.Errorf(wire.Invalid, "configuration: user is neither a name nor a number, such as 1000:1000")
 	}
 	if c.limits.memory, err = size("memory", c.Memory); err != nil {
@@ -124,7 +121,7 @@ func (c *config) check(getenv func(string) string) (err error) {
 	if c.ports, err = ports(c.Ports); err != nil {
 		return err
 	}
-	if c.environ, err = environ(c.Env); err != nil {
+	if c.environ, err = manifest.Variables(c.Env); err != nil {
 		return err
 	}
 	c.mounts, err = mounts(c.Volumes, c.AllowUnsafeMounts)
@@ -167,7 +164,7 @@ func size(key string, value any) (int64, error) {
 	wrong := func() (int64, error) {
 		return 0, wire.Errorf(wire.Invalid, "configuration: %s is no size; write bytes, or a text such as 512m or 2g", key)
 	}
-	written, ok := text(value)
+	written, ok := manifest.Text(value)
 	if !ok {
 		return wrong()
 	}
@@ -179,63 +176,4 @@ func size(key string, value any) (int64, error) {
 		return wrong()
 	}
 	return n, nil
-}
-
-// text is a value of the configuration as it would be typed; false for lists and
-// objects.
-func text(value any) (string, bool) {
-	switch v := value.(type) {
-	case nil:
-		return "", true
-	case string:
-		return v, true
-	case float64:
-		return strconv.FormatFloat(v, 'f', -1, 64), true
-	case bool, int, int64, uint64, json.Number:
-		return fmt.Sprint(v), true
-	}
-	return "", false
-}
-
-// environ reads variables; their values never get into an error.
-func environ(value any) (map[string]string, error) {
-	env := map[string]string{}
-	add := func(name string, value any) error {
-		if name == "" || strings.ContainsAny(name, "=\x00") {
-			return wire.Errorf(wire.Invalid, "configuration: env has a variable named %q; a name has no = and is not empty", name)
-		}
-		written, ok := text(value)
-		if !ok || strings.ContainsRune(written, 0) {
-			return wire.Errorf(wire.Invalid, "configuration: env.%s is no text", name)
-		}
-		env[name] = written
-		return nil
-	}
-	switch v := value.(type) {
-	case nil:
-	case string:
-		if strings.TrimSpace(v) != "" {
-			return nil, wire.Errorf(wire.Invalid, `configuration: env is a text; write an object {"NAME": "value"} or a list of NAME=VALUE`)
-		}
-	case map[string]any:
-		for _, name := range slices.Sorted(maps.Keys(v)) {
-			if err := add(name, v[name]); err != nil {
-				return nil, err
-			}
-		}
-	case []any:
-		for i, item := range v {
-			pair, ok := item.(string)
-			name, value, found := strings.Cut(pair, "=")
-			if !ok || !found {
-				return nil, wire.Errorf(wire.Invalid, "configuration: env[%d] is not NAME=VALUE", i)
-			}
-			if err := add(name, value); err != nil {
-				return nil, err
-			}
-		}
-	default:
-		return nil, wire.Errorf(wire.Invalid, `configuration: env is neither an object {"NAME": "value"} nor a list of NAME=VALUE`)
-	}
-	return env, nil
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/codeboltai/codebolt-providers/providers/docker/internal/engine"
+	"github.com/codeboltai/codebolt-providers/shared/manifest"
 	"github.com/codeboltai/codebolt-providers/shared/wire"
 )
 
@@ -29,7 +30,7 @@ func ports(value any) ([]engine.Port, error) {
 		}
 	case []any:
 		for i, item := range v {
-			written, ok := text(item)
+			written, ok := manifest.Text(item)
 			if !ok {
 				return nil, wire.Errorf(wire.Invalid, "configuration: ports[%d] is no text; write HOST:CONTAINER", i)
 			}
@@ -37,7 +38,7 @@ func ports(value any) ([]engine.Port, error) {
 		}
 	case map[string]any:
 		for _, host := range slices.Sorted(maps.Keys(v)) {
-			container, ok := text(v[host])
+			container, ok := manifest.Text(v[host])
 			if !ok {
 				return nil, wire.Errorf(wire.Invalid, "configuration: ports.%s is no port", host)
 			}

@@ -97,12 +97,15 @@ func TestWhatCarriesNoMarkerOfOursIsRefusedAndStays(t *testing.T) {
 	other := f
 	other.Marker.Birth = "another life"
 	for name, prepare := range map[string]func(){
-		"no marker":        func() { _ = os.MkdirAll(f.Files(), 0o755) },
-		"a file":           func() { _ = os.MkdirAll(f.Dir, 0o755); write(t, f.Path(), "a file") },
-		"a link":           func() { _ = os.MkdirAll(f.Dir, 0o755); _ = os.Symlink(t.TempDir(), f.Path()) },
-		"an earlier life":  func() { must(t, outpost.Make, other) },
-		"an empty folder":  func() { _ = os.MkdirAll(f.Path(), 0o755) },
-		"a broken marker":  func() { _ = os.MkdirAll(f.Path(), 0o755); write(t, filepath.Join(f.Path(), ".codebolt-environment"), "{") },
+		"no marker":       func() { _ = os.MkdirAll(f.Files(), 0o755) },
+		"a file":          func() { _ = os.MkdirAll(f.Dir, 0o755); write(t, f.Path(), "a file") },
+		"a link":          func() { _ = os.MkdirAll(f.Dir, 0o755); _ = os.Symlink(t.TempDir(), f.Path()) },
+		"an earlier life": func() { must(t, outpost.Make, other) },
+		"an empty folder": func() { _ = os.MkdirAll(f.Path(), 0o755) },
+		"a broken marker": func() {
+			_ = os.MkdirAll(f.Path(), 0o755)
+			write(t, filepath.Join(f.Path(), ".codebolt-environment"), "{")
+		},
 		"somebody's draft": func() { _ = os.MkdirAll(filepath.Join(f.Dir, ".one.new", "x"), 0o755) },
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -140,8 +140,9 @@ func (t Target) check() error {
 	return nil
 }
 
-// parseJump reads one element of ProxyJump: [user@]host[:port] or a URL.
-func parseJump(text string) (Target, error) {
+// ParseTarget reads [user@]host[:port], as it is written for the ssh program, or an
+// ssh URL without a path. What it refuses is of kind Invalid.
+func ParseTarget(text string) (Target, error) {
 	if !strings.HasPrefix(text, "ssh://") {
 		user, rest := "", text
 		if at := strings.LastIndex(text, "@"); at >= 0 {
@@ -158,7 +159,7 @@ func parseJump(text string) (Target, error) {
 	}
 	u, err := url.Parse(text)
 	if err != nil || u.Path != "" {
-		return Target{}, wire.Errorf(wire.Invalid, "ssh: ProxyJump has %q, which is not [user@]host[:port]", clean(text))
+		return Target{}, wire.Errorf(wire.Invalid, "ssh: %q is not [user@]host[:port]", clean(text))
 	}
 	return ParseURL(u)
 }

@@ -51,12 +51,12 @@ func TestAJumpHostIsWrittenAsOpenSSHTakesIt(t *testing.T) {
 		"j": {Host: "j"}, "u@j:2": {Host: "j", User: "u", Port: 2}, "u@[::1]:2": {Host: "::1", User: "u", Port: 2}, "::1": {Host: "::1"},
 		"ssh://u@j:2": {Host: "j", User: "u", Port: 2}, "u@corp@j": {Host: "j", User: "u@corp"},
 	} {
-		if got, err := parseJump(text); err != nil || got != want {
+		if got, err := ParseTarget(text); err != nil || got != want {
 			t.Errorf("%s gave %+v and %v", text, got, err)
 		}
 	}
 	for _, text := range []string{"", "j:x", "-j", "u@", "j/path", "ssh://u:p@j", "a b"} {
-		if got, err := parseJump(text); wire.CodeOf(err) != wire.Invalid {
+		if got, err := ParseTarget(text); wire.CodeOf(err) != wire.Invalid {
 			t.Errorf("%q gave %+v and %v", text, got, err)
 		}
 	}

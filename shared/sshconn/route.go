@@ -41,9 +41,9 @@ func route(t Target, o *Options) ([]*host, error) {
 		if len(listed) == 0 {
 			break
 		}
-		next, err = parseJump(strings.TrimSpace(listed[len(listed)-1]))
+		next, err = ParseTarget(strings.TrimSpace(listed[len(listed)-1]))
 		if err != nil {
-			return nil, err
+			return nil, rewrap(err, "ssh: ProxyJump: ")
 		}
 		listed = listed[:len(listed)-1]
 	}

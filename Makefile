@@ -3,8 +3,8 @@ SHELL := /bin/bash
 GO ?= go
 export CGO_ENABLED ?= 0
 
-MODULES   := shared manifests conformance providers/docker providers/gitworktree providers/local cmd
-PROVIDERS := docker gitworktree local
+MODULES   := shared manifests conformance providers/docker providers/gitworktree providers/local providers/remoteserver cmd
+PROVIDERS := docker gitworktree local remoteserver
 PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 EXE       := $(shell $(GO) env GOEXE)
 LDFLAGS   := -s -w

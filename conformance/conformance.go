@@ -61,6 +61,10 @@ type Target struct {
 	Manifests fs.FS
 	// Config is the configuration of every environment.
 	Config map[string]any
+	// Elsewhere tells that agents work in a directory of another machine, also when it
+	// is this one in a test, and what is at workspacePath here is not where they see
+	// it: checks that look at the workspace's disk are skipped.
+	Elsewhere bool
 	// Options select checks; the zero value runs them all, strictly.
 	Options suite.Options
 }
@@ -85,6 +89,10 @@ func Run(t *testing.T, target Target) {
 		options.Only = strings.Split(only, ",")
 	}
 	subject.RuntimeProgram = []string{agentServer(t)}
+	if target.Elsewhere {
+		subject.Capabilities, _ = suite.Discover(t.Context(), subject)
+		subject.Capabilities[suite.Local] = false
+	}
 	all := checks.All()
 	report, err := suite.Run(t.Context(), subject, all, options)
 	if err != nil {

@@ -15,7 +15,7 @@ if [ "$(uname)" = Linux ]; then # what the tests with a real engine and a real S
 fi
 judging='codebolt-providers/(conformance(/internal/mutant)?|providers/[^/]+)$'
 status=0
-for module in shared manifests conformance providers/docker providers/gitworktree providers/local cmd; do
+for module in shared manifests conformance providers/docker providers/gitworktree providers/local providers/remoteserver cmd; do
 	echo "== $module"
 	cd "$module"
 	packages=$(go list ./...)

@@ -129,7 +129,7 @@ func (h *hop) question(ctx context.Context, p Prompt) (string, error) {
 	}
 	h.patience.pause()
 	defer h.patience.resume()
-	p.Host = h.host.String()
+	p.Host, p.Jump = h.host.String(), h.jump
 	answer, err := h.ask(ctx, p)
 	if err != nil {
 		return "", fmt.Errorf("the question for the %s was not answered: %w", p.Kind, err)

@@ -49,7 +49,7 @@ func Dial(ctx context.Context, t Target, o Options) (*Client, error) {
 	unlocked := map[string]ssh.Signer{}
 	var previous *hop
 	for i, host := range hosts {
-		h := &hop{host: host, ask: o.Ask, log: o.log(), unlocked: unlocked}
+		h := &hop{host: host, jump: i < len(hosts)-1, ask: o.Ask, log: o.log(), unlocked: unlocked}
 		if host.batch {
 			h.ask = nil
 		}

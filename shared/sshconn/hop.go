@@ -17,6 +17,7 @@ var errSlow = errors.New("the time for the hop is up")
 // hop is the connection to one host of the chain.
 type hop struct {
 	host     *host
+	jump     bool // there is another one behind it
 	ask      func(ctx context.Context, question Prompt) (string, error)
 	log      *slog.Logger
 	unlocked map[string]ssh.Signer // decrypted keys by file, of all hops

@@ -78,6 +78,7 @@ type Prompt struct {
 	Text string // the question, to be shown
 	Key  string // for AskPassphrase the file, for AskHostKey the fingerprint
 	Echo bool   // the answer may be visible while it is typed
+	Jump bool   // it is for a jump host on the way, and not for the target
 }
 
 // Target is where to connect to. Host may be an alias of the configuration; an

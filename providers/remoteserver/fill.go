@@ -1,0 +1,120 @@
+package main
+
+import (
+	"context"
+	"io"
+
+	"github.com/codeboltai/codebolt-providers/shared/mirror"
+	"github.com/codeboltai/codebolt-providers/shared/outpost"
+	"github.com/codeboltai/codebolt-providers/shared/wire"
+	"github.com/codeboltai/codebolt-providers/shared/workspace"
+	"github.com/codeboltai/codebolt-providers/shared/worktree"
+)
+
+// mirror is the worktree and the files on the host.
+func (s *site) mirror() mirror.Mirror {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return mirror.Mirror{Here: s.path, There: s.facts.Folder.Files(), Run: s.must}
+}
+
+// prepare sees to the folder on the host: that it is there, with its files, and with
+// what postCreate does in a new one.
+func (s *site) prepare(ctx context.Context) error {
+	if err := s.lock(ctx); err != nil {
+		return err
+	}
+	defer s.unlock()
+	answer, err := s.ask(ctx, &outpost.Request{Do: outpost.Make})
+	if err != nil {
+		return err
+	}
+	if answer.Filled {
+		s.prepared = true
+		return nil
+	}
+	if s.prepared {
+		s.tell().Warn("the environment's folder on the host is gone; a new one is filled with the files as they were last seen here")
+	}
+	if err := s.tell().Phase(ctx, "files", s.fill); err != nil {
+		return err
+	}
+	if err := s.postCreate(ctx); err != nil {
+		return err
+	}
+	_, err = s.ask(ctx, &outpost.Request{Do: outpost.Filled})
+	s.prepared = err == nil
+	return err
+}
+
+func (s *site) fill(ctx context.Context) error {
+	if mirror.Submodules(s.path) {
+		return wire.Errorf(wire.Unsupported, "remote server: the project has submodules, which a copy on a host cannot hold safely")
+	}
+	return s.again(ctx, func(ctx context.Context) error { return s.mirror().Fill(ctx, s.tell()) })
+}
+
+// again does something a second time when the connection broke meanwhile. It is for
+// what does no harm twice.
+func (s *site) again(ctx context.Context, f func(context.Context) error) error {
+	const tries = 3
+	for try := 1; ; try++ {
+		client, err := s.client(ctx)
+		if err != nil {
+			return err
+		}
+		if err = f(ctx); err == nil || client.Err() == nil || try == tries || ctx.Err() != nil {
+			return err
+		}
+	}
+}
+
+// refresh reads the files back into the worktree: only what changed is sent.
+func (s *site) refresh(ctx context.Context) error {
+	answer, err := s.ask(ctx, &outpost.Request{Do: outpost.Look})
+	switch {
+	case err != nil:
+		return err
+	case !answer.There:
+		return wire.Errorf(wire.NotFound, "remote server: the environment's folder %s on %s is gone; a start makes a new one of the files as they were last seen here", s.facts.Folder.Path(), shown(s.cfg.target))
+	case !answer.Filled:
+		return wire.Errorf(wire.NotRunning, "remote server: the environment's folder on %s has not been filled yet", shown(s.cfg.target))
+	}
+	return s.again(ctx, s.mirror().ReadBack)
+}
+
+// files are the files on the host for when no runtime serves them: each call is one of
+// the same program, which is started for it.
+func (s *site) files() workspace.FS { return workspace.Remote(s.path, s.mirror().File) }
+
+// postCreate runs the configured command in a new folder. The environment that it
+// prepares is not open before it has ended well.
+func (s *site) postCreate(ctx context.Context) error {
+	if len(s.cfg.PostCreate) == 0 || s.facts.Prepared {
+		return nil
+	}
+	return s.tell().Phase(ctx, "postCreate", func(ctx context.Context) error {
+		hook := worktree.Hook{Name: "postCreate", Argv: s.cfg.PostCreate, Limit: s.cfg.HookTimeout}
+		return hook.Run(ctx, func(line string) { s.tell().Note("postCreate", line) }, s.hook(hook.Argv))
+	})
+}
+
+// preStop runs the configured command before the runtime stops. Whether it succeeds
+// does not change that.
+func (s *site) preStop(ctx context.Context) {
+	if len(s.cfg.PreStop) == 0 {
+		return
+	}
+	hook := worktree.Hook{Name: "preStop", Argv: s.cfg.PreStop, Limit: min(preStopLimit, s.cfg.HookTimeout)}
+	if err := hook.Run(ctx, nil, s.hook(hook.Argv)); err != nil {
+		s.log.Warn("preStop failed; the runtime stops all the same", "error", err)
+	}
+}
+
+// hook is how the command of a hook is run.
+func (s *site) hook(argv []string) func(context.Context, io.Writer) (int, error) {
+	return func(ctx context.Context, out io.Writer) (int, error) {
+		request := &outpost.Request{Do: outpost.Exec, Folder: s.facts.Folder, Argv: argv, Env: s.variables(nil)}
+		return outpost.AskExec(ctx, s.asked, request, out)
+	}
+}

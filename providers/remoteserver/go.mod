@@ -1,0 +1,30 @@
+module github.com/codeboltai/codebolt-providers/providers/remoteserver
+
+go 1.26.0
+
+require (
+	github.com/codeboltai/codebolt-providers/conformance v0.0.0
+	github.com/codeboltai/codebolt-providers/manifests v0.0.0
+	github.com/codeboltai/codebolt-providers/shared v0.0.0
+)
+
+require (
+	github.com/cenkalti/backoff/v5 v5.0.3 // indirect
+	github.com/go-json-experiment/json v1.27.2 // indirect
+	github.com/go-viper/mapstructure/v2 v2.5.0 // indirect
+	github.com/goccy/go-yaml v1.19.2 // indirect
+	github.com/google/go-cmp v0.7.0 // indirect
+	github.com/google/uuid v1.6.0 // indirect
+	github.com/gorilla/websocket v1.5.3 // indirect
+	github.com/skeema/knownhosts v1.3.3 // indirect
+	golang.org/x/crypto v0.58.0 // indirect
+	golang.org/x/sync v0.24.0 // indirect
+	golang.org/x/sys v0.49.0 // indirect
+	golang.org/x/time v0.16.0 // indirect
+)
+
+replace github.com/codeboltai/codebolt-providers/shared => ../../shared
+
+replace github.com/codeboltai/codebolt-providers/manifests => ../../manifests
+
+replace github.com/codeboltai/codebolt-providers/conformance => ../../conformance

@@ -1,0 +1,290 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"io"
+	"os"
+	"path"
+	"strconv"
+	"strings"
+
+	"github.com/codeboltai/codebolt-providers/shared/outpost"
+	"github.com/codeboltai/codebolt-providers/shared/runtime"
+	"github.com/codeboltai/codebolt-providers/shared/sshconn"
+	"github.com/codeboltai/codebolt-providers/shared/transfer"
+	"github.com/codeboltai/codebolt-providers/shared/wire"
+)
+
+// machine is what is known of a host.
+type machine struct {
+	where  string // for messages
+	system string // as Go calls it, like arch
+	arch   string
+	home   string // of the user there
+	// program is codebolt-runtime there; "" until it is.
+	program string
+}
+
+// The scripts are one line each, without what sshconn.Quote refuses.
+const (
+	// probeScript tells what machine it is.
+	probeScript = `uname -s && uname -m && cd && pwd`
+	// uploadScript puts a program of $2 bytes with the hash $3 into the folder $1,
+	// whole or not at all. Whoever was killed at that has left a file, which is taken
+	// away after a day.
+	uploadScript = `LC_ALL=C; export LC_ALL; umask 077; mkdir -p "$1" || exit 71; ` +
+		`find "$1" -name "new.*" -mtime +0 -exec rm -f {} +; ` +
+		`t="$1/new.$$"; trap 'rm -f "$t"; rmdir "$1" 2>/dev/null' EXIT; trap "exit 72" HUP INT TERM; ` +
+		`cat >"$t" && chmod 700 "$t" || exit 72; ` +
+		`test "$(wc -c <"$t")" -eq "$2" || exit 73; ` +
+		`s=$("$t" sum) || exit 74; test "$s" = "$3" || exit 73; ` +
+		`mv -f "$t" "$1/codebolt-runtime" || exit 72`
+	// roomScript tells where the next folder above $1 is and how much room it has.
+	roomScript = `LC_ALL=C; export LC_ALL; d="$1"; until test -e "$d"; do d=$(dirname "$d"); done; echo "$d"; test -w "$d" && test -d "$d" || exit 71; df -Pk "$d"`
+)
+
+// architectures are those of uname as Go calls them.
+var architectures = map[string]string{
+	"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64", "i386": "386", "i686": "386",
+	"armv6l": "arm", "armv7l": "arm", "armv8l": "arm", "riscv64": "riscv64", "ppc64le": "ppc64le", "s390x": "s390x", "loongarch64": "loong64",
+}
+
+// look finds out what machine is at the other end.
+func look(ctx context.Context, client *sshconn.Client) (*machine, error) {
+	var out, said bytes.Buffer
+	status, err := client.Run(ctx, sshconn.Command{Argv: []string{"/bin/sh", "-c", probeScript}, Stdout: &out, Stderr: &said})
+	if err != nil {
+		return nil, err
+	}
+	lines := strings.Split(strings.TrimSuffix(out.String(), "\n"), "\n")
+	where := client.Describe()
+	switch {
+	case len(lines) < 2 || lines[0] == "":
+		return nil, wire.Errorf(wire.Unsupported, "remote server: %s does not say what system it is: %s", where, complaint(said.Bytes()))
+	case lines[0] != "Linux":
+		return nil, wire.Errorf(wire.Unsupported, "remote server: %s is a %s host; environments need one with Linux", where, strings.ToValidUTF8(lines[0], "?"))
+	case status != 0 || len(lines) != 3 || !path.IsAbs(lines[2]):
+		return nil, wire.Errorf(wire.NotFound, "remote server: the user of %s has no home directory there: %s", where, complaint(said.Bytes()))
+	}
+	arch := architectures[lines[1]]
+	if arch == "" {
+		return nil, wire.Errorf(wire.Unsupported, "remote server: %s has processors called %q, for which there is no codebolt-runtime", where, lines[1])
+	}
+	return &machine{where: where, system: "linux", arch: arch, home: path.Clean(lines[2])}, nil
+}
+
+// complaint is what a program on the host said, for a sentence.
+func complaint(said []byte) string {
+	const most = 800
+	text := bytes.TrimSpace(said)
+	if text = text[max(0, len(text)-most):]; len(text) == 0 {
+		return "it says nothing"
+	}
+	return strings.ToValidUTF8(string(text), "?")
+}
+
+// host is the machine, looked at when the first needs it.
+func (s *site) host(ctx context.Context) (*machine, error) {
+	client, err := s.client(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	m := s.machine
+	s.mu.Unlock()
+	if m != nil {
+		return m, nil
+	}
+	if m, err = look(ctx, client); err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.machine = m
+	return m, nil
+}
+
+// programOn is codebolt-runtime on the host. It is put there when it is not, and once
+// in each of this program's lives it is looked whether it is still the same.
+func (s *site) programOn(ctx context.Context) (string, error) {
+	m, err := s.host(ctx)
+	if err != nil {
+		return "", err
+	}
+	s.mu.Lock()
+	at := m.program
+	s.mu.Unlock()
+	if at != "" {
+		return at, nil
+	}
+	client, err := s.client(ctx)
+	if err != nil {
+		return "", err
+	}
+	p, err := openProgram(s.program, m)
+	if err != nil {
+		return "", err
+	}
+	defer p.Close()
+	dir, err := placed("programDir", s.cfg.ProgramDir, m.home)
+	if err != nil {
+		return "", err
+	}
+	at = path.Join(dir, p.sum, "codebolt-runtime")
+	there, err := p.isAt(ctx, client, at)
+	if err == nil && !there {
+		err = s.tell().Phase(ctx, "upload", func(ctx context.Context) error { return p.upload(ctx, client, path.Dir(at)) })
+	}
+	if err != nil {
+		return "", err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	m.program = at
+	return at, nil
+}
+
+// program is codebolt-runtime for a machine, as it is here.
+type program struct {
+	*os.File
+	size int64
+	sum  string
+}
+
+func openProgram(configured string, m *machine) (_ *program, err error) {
+	at, err := runtime.FindFor(configured, m.system, m.arch)
+	if err != nil {
+		return nil, err
+	}
+	f, err := os.Open(at)
+	if err != nil {
+		return nil, wire.Errorf(wire.CodeOf(err), "remote server: the runtime: %w", err)
+	}
+	sum := sha256.New()
+	size, err := io.Copy(sum, f)
+	if err != nil {
+		return nil, errors.Join(wire.Errorf(wire.CodeOf(err), "remote server: the runtime: %w", err), f.Close())
+	}
+	return &program{File: f, size: size, sum: hex.EncodeToString(sum.Sum(nil))}, nil
+}
+
+// isAt tells that the program on the host is this one, and runs.
+func (p *program) isAt(ctx context.Context, client *sshconn.Client, at string) (bool, error) {
+	var out bytes.Buffer
+	status, err := client.Run(ctx, sshconn.Command{Argv: []string{at, "sum"}, Stdout: &out})
+	return status == 0 && strings.TrimSpace(out.String()) == p.sum, err
+}
+
+// upload puts the program into a folder of the host. Two may do so at once.
+func (p *program) upload(ctx context.Context, client *sshconn.Client, dir string) error {
+	const tries = 3 // what arrived is not always what was sent
+	for try := 1; ; try++ {
+		if _, err := p.Seek(0, io.SeekStart); err != nil {
+			return err
+		}
+		var said bytes.Buffer
+		argv := []string{"/bin/sh", "-c", uploadScript, "sh", dir, strconv.FormatInt(p.size, 10), p.sum}
+		status, err := client.Run(ctx, sshconn.Command{Argv: argv, Stdin: p.File, Stderr: &said})
+		if err != nil {
+			return err
+		}
+		what, where := complaint(said.Bytes()), client.Describe()
+		switch {
+		case status == 0:
+			return nil
+		case strings.Contains(what, "No space left"), strings.Contains(what, "quota exceeded"):
+			return wire.Errorf(wire.Unavailable, "remote server: the disk of %s is full: %s; make room there, or set programDir to a folder on another disk", where, what)
+		case status == 74 && strings.Contains(what, "Permission denied"):
+			return wire.Errorf(wire.Permission, "remote server: %s runs no programs from %s (it may be mounted noexec): %s; set programDir to a folder from which programs run", where, path.Dir(dir), what)
+		case status == 74:
+			return wire.Errorf(wire.Unsupported, "remote server: codebolt-runtime does not run on %s: %s", where, what)
+		case strings.Contains(what, "Permission denied"), strings.Contains(what, "Read-only"), strings.Contains(what, "not permitted"):
+			return wire.Errorf(wire.Permission, "remote server: the user of %s may not write in %s: %s; set programDir to a folder where it may", where, path.Dir(dir), what)
+		case status != 73 || try == tries:
+			return wire.Errorf(wire.Unavailable, "remote server: put codebolt-runtime on %s: %s (status %d)", where, what, status)
+		}
+	}
+}
+
+// run runs codebolt-runtime on the host.
+func (s *site) run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) (int, error) {
+	at, err := s.programOn(ctx)
+	if err != nil {
+		return 0, err
+	}
+	client, err := s.client(ctx)
+	if err != nil {
+		return 0, err
+	}
+	return client.Run(ctx, sshconn.Command{Argv: append([]string{at}, args...), Stdin: stdin, Stdout: stdout, Stderr: stderr})
+}
+
+// must runs codebolt-runtime on the host, and makes an error of its failure.
+func (s *site) must(ctx context.Context, what string, args []string, stdin io.Reader, stdout io.Writer) error {
+	var out, said end
+	status, err := s.run(ctx, args, stdin, io.MultiWriter(stdout, &out), &said)
+	if err != nil || status == 0 {
+		return err
+	}
+	for _, text := range [][]byte{out.buf, said.buf} { // in one of them is a report
+		lines := bytes.Split(bytes.TrimSpace(text), []byte("\n"))
+		var report transfer.Report
+		if wire.Unmarshal(lines[len(lines)-1], &report) == nil && report.Err() != nil {
+			err := report.Err()
+			if strings.Contains(err.Error(), "no space left") {
+				return wire.Errorf(wire.CodeOf(err), "remote server: %s: the host's disk is full: %w; make room there, or set dir to a folder on another disk", what, err)
+			}
+			return wire.Errorf(wire.CodeOf(err), "remote server: %s: %w", what, err)
+		}
+	}
+	return wire.Errorf(wire.Unavailable, "remote server: %s: %s", what, complaint(said.buf))
+}
+
+// end keeps the end of what is written.
+type end struct{ buf []byte }
+
+func (e *end) Write(p []byte) (int, error) {
+	const kept = 4 << 10
+	e.buf = append(e.buf, p...)
+	e.buf = append(e.buf[:0], e.buf[max(0, len(e.buf)-kept):]...)
+	return len(p), nil
+}
+
+// asked is run for a request.
+func (s *site) asked(ctx context.Context, arg string, stdin io.Reader, stdout, stderr io.Writer) (int, error) {
+	return s.run(ctx, []string{arg}, stdin, stdout, stderr)
+}
+
+// ask asks codebolt-runtime on the host for something about the folder. What is asked
+// is asked again when the connection broke: none of it does harm twice.
+func (s *site) ask(ctx context.Context, r *outpost.Request) (*outpost.Answer, error) {
+	s.mu.Lock()
+	r.Folder = s.facts.Folder
+	s.mu.Unlock()
+	const tries = 3
+	for try := 1; ; try++ {
+		client, err := s.client(ctx)
+		if err != nil {
+			return nil, err
+		}
+		answer, err := outpost.Ask(ctx, s.asked, r)
+		if err == nil {
+			return answer, nil
+		}
+		if client.Err() == nil || try == tries || ctx.Err() != nil {
+			return nil, located(err, client)
+		}
+	}
+}
+
+// located says of an error of the host which host it was.
+func located(err error, client *sshconn.Client) error {
+	if strings.HasPrefix(err.Error(), "ssh: ") || strings.HasPrefix(err.Error(), "remote server: ") {
+		return err
+	}
+	return wire.Errorf(wire.CodeOf(err), "remote server: %s: %w", client.Describe(), err)
+}

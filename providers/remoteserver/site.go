@@ -173,7 +173,10 @@ func (s *site) plan(ctx context.Context, wt gitrepo.Worktree, from wire.Raw) (an
 	s.path = wt.Path
 	var m *machine
 	err := s.tell().Phase(ctx, "host", func(ctx context.Context) (err error) {
-		m, err = s.host(ctx)
+		if m, err = s.host(ctx); err == nil {
+			// Of use to all environments, and to take back what is made of this one.
+			_, err = s.programOn(ctx)
+		}
 		return err
 	})
 	if err != nil {

@@ -1,0 +1,236 @@
+//go:build linux
+
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/codeboltai/codebolt-providers/conformance/server"
+	"github.com/codeboltai/codebolt-providers/conformance/stage"
+	"github.com/codeboltai/codebolt-providers/shared/faultproxy"
+	"github.com/codeboltai/codebolt-providers/shared/provider"
+	"github.com/codeboltai/codebolt-providers/shared/resource"
+	"github.com/codeboltai/codebolt-providers/shared/sshconn/sshtest"
+	"github.com/codeboltai/codebolt-providers/shared/wire"
+)
+
+// interrupted starts an environment and kills its provider at a moment, which is one
+// of its own reports, or cuts its line.
+func (s *play) interrupted(e *server.Environment, moment string, strike func()) {
+	s.T.Helper()
+	var once sync.Once
+	cancel := e.Subscribe(func(head wire.Header, frame []byte) {
+		var n struct {
+			Data wire.Progress `json:"data"`
+		}
+		if head.Type == wire.TypeNotification && wire.Unmarshal(frame, &n) == nil && n.Data.Phase+" "+n.Data.State == moment {
+			once.Do(strike)
+		}
+	})
+	_, _ = e.Start(stage.Limit(s.T)) // whether it succeeds is not the question
+	cancel()
+	once.Do(strike)               // that moment did not come
+	_ = e.Close(stage.Limit(s.T)) // what was killed does not answer
+}
+
+func TestAStartThatIsInterruptedAnywhereHealsAndLeavesNothing(t *testing.T) {
+	t.Parallel()
+	for what, strike := range map[string]func(*play, *server.Environment){
+		"the provider is killed": func(s *play, e *server.Environment) {
+			if err := e.Kill(); err != nil {
+				s.T.Error(err)
+			}
+		},
+		"the line is cut": func(s *play, _ *server.Environment) { s.line.Cut(faultproxy.Reset) },
+	} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			s := newStage(t, sshtest.Options{}, nil)
+			for i, moment := range []string{"upload started", "worktree done", "files started", "files done", "runtime done"} {
+				e := s.Env(fmt.Sprintf("%s %d", moment, i), nil, nil)
+				s.interrupted(e, moment, func() { strike(s, e) })
+				path := s.Start(e).WorkspacePath
+				s.Call(e, map[string]any{"type": wire.TypeWriteFile, "path": "uncommitted.txt", "content": moment}, nil)
+				s.Close(e)
+				s.interrupted(e, "runtime started", func() { strike(s, e) })
+				if started := s.Start(e); !started.Attached || started.WorkspacePath != path {
+					t.Errorf("%s: %+v, was at %s", moment, started.StartResult, path)
+				}
+				if out := s.run(e, "cat uncommitted.txt"); out != moment {
+					t.Errorf("%s: the agent sees %q", moment, out)
+				}
+				if d := s.Diff(e); len(d.Files) != 1 {
+					t.Errorf("%s: the diff has %d files: %+v", moment, len(d.Files), d.Summary)
+				}
+				if r := s.Stop(e, "snapshotAndRemove"); !r.Removed {
+					t.Errorf("%s: not removed: %+v", moment, r)
+				}
+				if t.Failed() {
+					t.FailNow()
+				}
+			}
+			s.none()
+			s.Clean(0)
+		})
+	}
+}
+
+// command is the provider's program for a subcommand, on this stage.
+func (s *play) command(args ...string) (string, error) {
+	s.T.Helper()
+	cmd := exec.CommandContext(stage.Limit(s.T), s.Program, args...)
+	cmd.Env = append(append(os.Environ(), s.Environ...), resource.EnvStateDir+"="+s.State, wire.EnvEnvironmentConfig+`={"host":"far"}`)
+	out, err := cmd.CombinedOutput()
+	return string(out), err
+}
+
+func TestARemovalThatWasInterruptedIsFinishedByGC(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, sshtest.Options{}, nil)
+	e, _ := s.Opened("half", nil)
+	s.run(e, "sleep 300 >/dev/null 2>&1 & echo work > work.txt")
+	s.Close(e)
+	store, err := resource.OpenStore(s.State)
+	if err != nil {
+		t.Fatal(err)
+	}
+	records, err := store.List()
+	if err != nil || len(records) != 1 {
+		t.Fatalf("%d records, %v", len(records), err)
+	}
+	records[0].Phase = provider.PhaseRemoving // as if it had been killed at it
+	if err := store.Update(records[0]); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := s.command("gc"); err != nil || !strings.Contains(out, "removed") {
+		t.Errorf("gc: %v, %s", err, out)
+	}
+	s.none()
+}
+
+func TestTheDoctorTellsWhatAHostLacks(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, sshtest.Options{}, nil)
+	out, err := s.command("doctor")
+	for _, part := range []string{"settings", "git", "connection", "SHA256:", "system", "linux/", "program", "first start", "folder", "disk", "MiB"} {
+		if !strings.Contains(out, part) {
+			t.Errorf("%q is not in:\n%s", part, out)
+		}
+	}
+	if err != nil || strings.Contains(out, "FAIL") {
+		t.Errorf("%v:\n%s", err, out)
+	}
+	s.none() // it changes nothing
+	e, _ := s.Opened("there", nil)
+	if out, err := s.command("doctor"); err != nil || !strings.Contains(out, "is there") {
+		t.Errorf("%v:\n%s", err, out)
+	}
+	s.Stop(e, "removeIfClean")
+	mount(t, filepath.Join(s.home, ".codebolt"), "size=1m")
+	if out, err := s.command("doctor"); err == nil || !strings.Contains(out, "make room") {
+		t.Errorf("a disk without room: %v:\n%s", err, out)
+	}
+	s.line.Leave()
+	if out, err := s.command("doctor"); err == nil || !strings.Contains(out, "FAIL  connection") {
+		t.Errorf("nobody there: %v:\n%s", err, out)
+	}
+}
+
+func TestASnapshotIsWhereOthersBegin(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, sshtest.Options{}, stage.Settings{"postCreate": []string{"sh", "-c", "echo created >> build.log"}})
+	e, _ := s.Opened("prepared", nil)
+	s.run(e, "mkdir build; echo built > build/out; echo prepared > prepared.txt; rm src/file3.txt")
+	out, err := s.command("snapshot", e.ResourceID())
+	if err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	lines := strings.Fields(out)
+	id := lines[len(lines)-1]
+	fork, _ := s.Opened("fork", stage.Settings{"snapshot": id})
+	if out := s.run(fork, "cat build/out prepared.txt build.log; test -e src/file3.txt || echo gone; echo fork > prepared.txt"); out != "built\nprepared\ncreated\ngone\n" {
+		t.Errorf("the fork began with %q", out)
+	}
+	if out := s.run(e, "cat prepared.txt"); out != "prepared\n" {
+		t.Errorf("what was prepared is %q", out)
+	}
+	for _, e := range []*server.Environment{e, fork} {
+		if r := s.Stop(e, "snapshotAndRemove"); !r.Removed {
+			t.Errorf("not removed: %+v", r)
+		}
+	}
+	if out, err := s.command("snapshot", "--drop", id); err != nil {
+		t.Errorf("%v: %s", err, out)
+	}
+	s.none()
+	s.Clean(0)
+}
+
+func TestSeveralEnvironmentsShareOneProgramAndHooksRunAtTheirMoments(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, sshtest.Options{}, stage.Settings{
+		"env": map[string]string{"WHO": "hook"}, "postCreate": []string{"sh", "-c", "echo $WHO >> created.txt"},
+		"preStop": []string{"sh", "-c", "echo $WHO >> stopped.txt"},
+	})
+	var all []*server.Environment
+	var starting sync.WaitGroup
+	for i := range 3 {
+		e := s.Env(fmt.Sprintf("one of %d", i), nil, nil)
+		all = append(all, e)
+		starting.Go(func() {
+			if _, err := e.Start(stage.Limit(t)); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	starting.Wait()
+	found, err := filepath.Glob(filepath.Join(s.home, ".codebolt", "runtime", "*", "*"))
+	if err != nil || len(found) != 1 {
+		t.Errorf("programs: %q, %v", found, err)
+	}
+	for _, e := range all {
+		s.Close(e)
+		s.Start(e)
+		if out := s.run(e, "cat created.txt stopped.txt"); out != "hook\nhook\n" {
+			t.Errorf("%s: the hooks wrote %q", e.Name(), out)
+		}
+		s.Stop(e, "snapshotAndRemove")
+	}
+	s.none()
+	s.Clean(0)
+}
+
+func TestARuntimeWhoseProviderStaysAwayEndsByItself(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, sshtest.Options{}, stage.Settings{"runtime": map[string]any{"ownerTimeout": 800}})
+	e, _ := s.Opened("alone", nil)
+	h := stage.Listen(e)
+	s.Agent(e, "worker", counting)
+	h.Until(t, "the agent works", func() bool { return strings.Contains(h.Output["worker"], "3\n") })
+	begun := time.Now()
+	if err := e.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "nothing runs on the host", func() bool { return len(s.onHost()) == 0 })
+	if took := time.Since(begun); took < 500*time.Millisecond {
+		t.Errorf("it ended after %v, and not by itself", took)
+	}
+	if _, err := e.Wait(stage.Limit(t)); err != nil {
+		t.Fatal(err)
+	}
+	_ = e.Close(stage.Limit(t)) // what was killed does not answer
+	s.Start(e)
+	if out := s.run(e, "head -3 work.txt"); out != "1\n2\n3\n" {
+		t.Errorf("the work is %q", out)
+	}
+	s.Stop(e, "snapshotAndRemove")
+	s.none()
+	s.Clean(0)
+}

@@ -13,7 +13,7 @@ GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 GOFUMPT  := mvdan.cc/gofumpt@v0.12.0
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test test-short mutants conformance conformance-docker conformance-node example docs check lint vet cross standalone bench clean
+.PHONY: help build demo test test-short mutants conformance conformance-docker conformance-remoteserver conformance-node example docs check lint vet cross standalone bench clean
 
 help: ## show the targets
 	@awk 'BEGIN{FS=":.*## "} /^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,7 +22,7 @@ build: ## put every program into bin/
 	@mkdir -p bin
 	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/codebolt-providers$(EXE) ./cmd/codebolt-providers
 	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/codebolt-runtime$(EXE) ./cmd/codebolt-runtime
-	@for a in amd64 arm64; do echo "$(GO) build cmd/codebolt-runtime for containers on linux/$$a"; \
+	@for a in amd64 arm64; do echo "$(GO) build cmd/codebolt-runtime for containers and hosts on linux/$$a"; \
 	  GOOS=linux GOARCH=$$a $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/codebolt-runtime-linux-$$a ./cmd/codebolt-runtime || exit 1; done
 	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/codebolt-conformance$(EXE) ./cmd/codebolt-conformance
 	@for p in $(PROVIDERS); do echo "$(GO) build providers/$$p"; \
@@ -44,6 +44,9 @@ conformance: build ## judge the providers that need no daemon by every check; re
 
 conformance-docker: ## judge the docker provider by every check (about ten minutes); it starts a daemon of its own
 	cd providers/docker && CONFORMANCE_ALL=1 $(GO) test -v -count=1 -timeout 30m -run TestConformance .
+
+conformance-remoteserver: ## judge the remote-server provider by every check that needs no look at its disk; it starts an SSH server of its own
+	cd providers/remoteserver && CONFORMANCE_ALL=1 $(GO) test -v -count=1 -timeout 30m -run TestConformance .
 
 conformance-node: ## judge the example in plain Node by every check
 	cd conformance && CONFORMANCE_ALL=1 $(GO) test -v -count=1 -timeout 30m -run TestAProviderInPlainNode .

@@ -34,7 +34,7 @@ func TestEveryManifestIsValidAndNoNameIsTakenTwice(t *testing.T) {
 			owner[name] = e.Folder
 		}
 	}
-	if diff := cmp.Diff([]string{"docker", "gitworktree", "local"}, folders); diff != "" {
+	if diff := cmp.Diff([]string{"docker", "gitworktree", "local", "remoteserver"}, folders); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
@@ -46,6 +46,7 @@ func TestAProviderIsFoundByAnyOfItsNames(t *testing.T) {
 		"git-work-tree-provider": "gitworktree", "git-worktree-production": "gitworktree",
 		"local-threadpool-worktree-provider": "gitworktree", "local": "local", "codebolt-local": "local",
 		"docker": "docker", "docker-remoteprovider": "docker", "dockerremoteprovider": "docker",
+		"remote-server": "remoteserver", "remoteserver": "remoteserver", "remoteserverprovider": "remoteserver", "codebolt-remote-server": "remoteserver",
 	} {
 		m, folder, err := manifests.Load(name)
 		if err != nil || folder != want || m == nil {
@@ -58,8 +59,8 @@ func TestAnUnknownProviderGetsASuggestion(t *testing.T) {
 	t.Parallel()
 	for name, want := range map[string]string{
 		"git-worktre": "did you mean git-worktree?",
-		"":            "among codebolt-docker, codebolt-git-worktree, codebolt-local",
-		"e2b":         "among codebolt-docker, codebolt-git-worktree, codebolt-local",
+		"":            "among codebolt-docker, codebolt-git-worktree, codebolt-local, codebolt-remote-server",
+		"e2b":         "among codebolt-docker, codebolt-git-worktree, codebolt-local, codebolt-remote-server",
 	} {
 		_, _, err := manifests.Load(name)
 		if !errors.Is(err, wire.NotFound) || !strings.Contains(err.Error(), want) {
@@ -87,16 +88,17 @@ func TestAManifestHasEveryKeyThatItsProviderReadsAndNoOther(t *testing.T) {
 	base := keysOf(t, "../shared/provider/settings.go", "Settings")
 	worktree := keysOf(t, "../shared/worktree/config.go", "Config")
 	for folder, reads := range map[string][]string{
-		"gitworktree": worktree,
-		"local":       keysOf(t, "../providers/local/local.go", "config"),
-		"docker":      append(keysOf(t, "../providers/docker/config.go", "config"), worktree...),
+		"gitworktree":  worktree,
+		"local":        keysOf(t, "../providers/local/local.go", "config"),
+		"docker":       append(keysOf(t, "../providers/docker/config.go", "config"), worktree...),
+		"remoteserver": append(keysOf(t, "../providers/remoteserver/config.go", "config"), worktree...),
 	} {
 		m, _, err := manifests.Load(folder)
 		if err != nil {
 			t.Fatal(err)
 		}
 		want := slices.Sorted(slices.Values(slices.Concat(reads, base)))
-		if folder == "docker" { // keys that mean nothing in a container, and setup, which is refused there
+		if folder == "docker" || folder == "remoteserver" { // keys that mean nothing elsewhere, and setup, which is refused there
 			want = slices.DeleteFunc(slices.Compact(want), func(key string) bool {
 				return slices.Contains([]string{"setup", "setupTimeout", "agentServerHost", "agentServerPort"}, key)
 			})

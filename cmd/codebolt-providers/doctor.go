@@ -17,12 +17,13 @@ import (
 
 func (a *app) doctorCommand() *cobra.Command {
 	var set []string
-	var image string
+	var image, host, dir string
 	cmd := &cobra.Command{
 		Use: "doctor PROVIDER", Short: "Tell what this machine lacks for a provider's environments",
 		Long: "doctor looks at what environments of a provider need, with the settings that are given, and\n" +
 			"changes nothing. The exit status is 0 when everything is in order, and 1 when something is not.",
-		Example: "  codebolt-providers doctor docker --image debian:12",
+		Example: "  codebolt-providers doctor docker --image debian:12\n" +
+			"  codebolt-providers doctor remote-server --host me@build-server",
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {
 				return fmt.Errorf("name a provider: one of %s", strings.Join(providerNames(), ", "))
@@ -30,7 +31,7 @@ func (a *app) doctorCommand() *cobra.Command {
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			config, err := settingsOf(args[0], set, map[string]string{"image": image})
+			config, err := settingsOf(args[0], set, map[string]string{"image": image, "host": host, "dir": dir})
 			if err != nil {
 				return err
 			}
@@ -54,6 +55,8 @@ func (a *app) doctorCommand() *cobra.Command {
 	}
 	cmd.Flags().StringArrayVarP(&set, "set", "s", nil, "a setting of the provider, as key=value; may be repeated; nested keys with dots")
 	cmd.Flags().StringVar(&image, "image", "", "the image of containers; short for --set image=…")
+	cmd.Flags().StringVar(&host, "host", "", "the machine of remote servers, as for ssh; short for --set host=…")
+	cmd.Flags().StringVar(&dir, "dir", "", "where environments go on that machine; short for --set dir=…")
 	return cmd
 }
 

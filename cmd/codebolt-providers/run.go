@@ -28,6 +28,7 @@ import (
 type runner struct {
 	*app
 	name, image, from    string
+	host, dir            string
 	set                  []string
 	apply, keep, discard bool
 	showDiff             bool
@@ -55,6 +56,7 @@ func (a *app) runCommand() *cobra.Command {
 			"not be run; 125 when something else failed.",
 		Example: "  codebolt-providers run git-worktree -- npm test\n" +
 			"  codebolt-providers run docker --image debian:12 -- make test\n" +
+			"  codebolt-providers run remote-server --host me@build-server -- make test\n" +
 			"  codebolt-providers run git-worktree --name fix --set baseRef=main -- my-agent \"fix the bug\"",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
@@ -74,6 +76,8 @@ func (a *app) runCommand() *cobra.Command {
 	flags.StringVarP(&r.name, "name", "n", "", "name of the environment; one that exists is continued (default: made up)")
 	flags.StringArrayVarP(&r.set, "set", "s", nil, "a setting of the provider, as key=value; may be repeated; nested keys with dots")
 	flags.StringVar(&r.image, "image", "", "the image of a container; short for --set image=…")
+	flags.StringVar(&r.host, "host", "", "the machine of a remote server, as for ssh; short for --set host=…")
+	flags.StringVar(&r.dir, "dir", "", "where environments go on that machine; short for --set dir=…")
 	flags.StringVar(&r.from, "from", "", "begin with a snapshot, by its id; short for --set snapshot=…")
 	flags.BoolVar(&r.apply, "apply", false, "put the changes into the project when the command succeeds")
 	flags.BoolVar(&r.keep, "keep", false, "keep the environment (the default)")
@@ -93,7 +97,7 @@ func providerNames() []string {
 }
 
 func (r *runner) run(ctx context.Context, provider string, argv []string) (err error) {
-	config, err := settingsOf(provider, r.set, map[string]string{"image": r.image, "snapshot": r.from})
+	config, err := settingsOf(provider, r.set, map[string]string{"image": r.image, "host": r.host, "dir": r.dir, "snapshot": r.from})
 	if err != nil {
 		return err
 	}

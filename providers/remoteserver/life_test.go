@@ -132,6 +132,11 @@ func TestTheDoctorTellsWhatAHostLacks(t *testing.T) {
 	if out, err := s.command("doctor"); err != nil || !strings.Contains(out, "is there") {
 		t.Errorf("%v:\n%s", err, out)
 	}
+	s.Close(e)
+	if out, err := s.command("logs", "--tail", "3", e.ResourceID()); err != nil || !strings.Contains(out, "ending") {
+		t.Errorf("the log: %v, %s", err, out)
+	}
+	s.Start(e)
 	s.Stop(e, "removeIfClean")
 	mount(t, filepath.Join(s.home, ".codebolt"), "size=1m")
 	if out, err := s.command("doctor"); err == nil || !strings.Contains(out, "make room") {

@@ -49,8 +49,10 @@ func TestWhatCannotBeIsRefusedWithItsKindAndWhatToDo(t *testing.T) {
 			code:   wire.Unavailable, says: []string{"codebolt-runtime-linux-s390x", "runtime.path"},
 		},
 		"a home that is not there": {
-			change: func(t *testing.T, s *play) { stage.Write(t, filepath.Join(s.home, ".bashrc"), "export HOME=/no/where\n") },
-			code:   wire.NotFound, says: []string{"no home directory"},
+			change: func(t *testing.T, s *play) {
+				stage.Write(t, filepath.Join(s.home, ".bashrc"), "export HOME=/no/where\n")
+			},
+			code: wire.NotFound, says: []string{"no home directory"},
 		},
 		"a host key that is not known": {
 			change: func(t *testing.T, s *play) { stage.Write(t, filepath.Join(s.near, ".ssh", "known_hosts"), "") },

@@ -28,7 +28,7 @@ func TestMain(m *testing.M) {
 	os.Exit(programtest.Main(withDaemon{m}, &programs, map[string]string{
 		"codebolt-providers": ".", "codebolt-runtime": "../codebolt-runtime",
 		"codebolt-provider-gitworktree": "../../providers/gitworktree", "codebolt-provider-local": "../../providers/local",
-		"codebolt-provider-docker": "../../providers/docker",
+		"codebolt-provider-docker": "../../providers/docker", "codebolt-provider-remoteserver": "../../providers/remoteserver",
 	}))
 }
 

@@ -6,6 +6,7 @@ require (
 	github.com/codeboltai/codebolt-providers/conformance v0.0.0
 	github.com/codeboltai/codebolt-providers/manifests v0.0.0
 	github.com/codeboltai/codebolt-providers/shared v0.0.0
+	github.com/google/go-cmp v0.7.0
 )
 
 require (
@@ -13,7 +14,6 @@ require (
 	github.com/go-json-experiment/json v1.27.2 // indirect
 	github.com/go-viper/mapstructure/v2 v2.5.0 // indirect
 	github.com/goccy/go-yaml v1.19.2 // indirect
-	github.com/google/go-cmp v0.7.0 // indirect
 	github.com/google/uuid v1.6.0 // indirect
 	github.com/gorilla/websocket v1.5.3 // indirect
 	github.com/skeema/knownhosts v1.3.3 // indirect

@@ -239,3 +239,23 @@ func TestARuntimeWhoseProviderStaysAwayEndsByItself(t *testing.T) {
 	s.none()
 	s.Clean(0)
 }
+
+func TestWithoutARuntimeTheFilesAreOnTheHostAllTheSame(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, sshtest.Options{}, stage.Settings{"executionMode": "local_thread_pool"})
+	e, path := s.Opened("pool", nil)
+	s.Call(e, map[string]any{"type": wire.TypeWriteFile, "path": "made.txt", "content": "made"}, nil)
+	if got := stage.Read(t, filepath.Join(s.folder(), "files", "made.txt")); got != "made" {
+		t.Errorf("on the host it has %q", got)
+	}
+	var content string
+	s.Call(e, map[string]any{"type": wire.TypeReadFile, "path": filepath.Join(path, "README.md")}, &content)
+	if d := s.Diff(e); len(d.Files) != 1 || content != "a project\n" {
+		t.Errorf("%q, %+v", content, d.Files)
+	}
+	if r := s.Stop(e, "snapshotAndRemove"); !r.Removed {
+		t.Errorf("not removed: %+v", r)
+	}
+	s.none()
+	s.Clean(0)
+}

@@ -23,19 +23,7 @@ func TestWhatCannotBeIsRefusedWithItsKindAndWhatToDo(t *testing.T) {
 		code   wire.Code
 		says   []string
 	}{
-		"no host":                 {config: stage.Settings{"host": ""}, code: wire.Invalid, says: []string{"host is missing", "user@host"}},
-		"an option for a host":    {config: stage.Settings{"host": "-oProxyCommand=id"}, code: wire.Invalid, says: []string{"dash"}},
-		"a setup":                 {config: stage.Settings{"setup": []string{"true"}}, code: wire.Invalid, says: []string{"postCreate"}},
-		"the root":                {config: stage.Settings{"dir": "/"}, code: wire.Invalid, says: []string{"dir is /"}},
-		"the home":                {config: stage.Settings{"dir": "~/."}, code: wire.Invalid, says: []string{"home"}},
-		"above the home":          {config: stage.Settings{"dir": ".."}, code: wire.Invalid, says: []string{"home"}},
-		"another's home":          {config: stage.Settings{"dir": "~bob/x"}, code: wire.Invalid, says: []string{"another user"}},
-		"a backslash":             {config: stage.Settings{"dir": `a\b`}, code: wire.Invalid, says: []string{"backslash"}},
-		"two lines":               {config: stage.Settings{"programDir": "a\nb"}, code: wire.Invalid, says: []string{"programDir"}},
-		"a policy there is not":   {config: stage.Settings{"strictHostKey": "no"}, code: wire.Invalid, says: []string{"accept-new"}},
-		"a port there is not":     {config: stage.Settings{"port": 70000}, code: wire.Invalid, says: []string{"70000"}},
-		"an environment, no text": {config: stage.Settings{"env": map[string]any{"A": []int{1}}}, code: wire.Invalid, says: []string{"env.A"}},
-		"a forced command":        {host: sshtest.Options{Config: []string{"ForceCommand echo only backups"}}, code: wire.Unsupported, says: []string{"only backups", "ordinary shell"}},
+		"a forced command": {host: sshtest.Options{Config: []string{"ForceCommand echo only backups"}}, code: wire.Unsupported, says: []string{"only backups", "ordinary shell"}},
 		"another system": {
 			change: func(t *testing.T, s *play) { s.uname(t, "FreeBSD", "amd64") },
 			code:   wire.Unsupported, says: []string{"FreeBSD", "Linux"},

@@ -72,10 +72,14 @@ type reporter interface {
 // newSite prepares the site of an environment that is about to be opened.
 func newSite(req *provider.OpenRequest, cfg *config) *site {
 	return &site{
-		cfg: cfg, log: req.Log, report: req, name: strings.ToLower(req.SafeName()), busy: make(chan struct{}, 1),
+		cfg: cfg, log: req.Log, report: req, name: folderName(req.SafeName(), req.Store.Owner()), busy: make(chan struct{}, 1),
 		mark: outpost.Marker{Owner: req.Store.Owner(), Key: req.Key()}, program: req.Settings.Runtime.Path,
 	}
 }
+
+// folderName is the name of an environment's folder, among those of whoever else has
+// environments there.
+func folderName(name, owner string) string { return strings.ToLower(name) + "-" + owner[:6] }
 
 // recorded is the site of an environment that is on record, and not open.
 func recorded(rec *resource.Record, log *slog.Logger) (*site, error) {

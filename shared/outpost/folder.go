@@ -1,12 +1,14 @@
 package outpost
 
 import (
+	"context"
 	"errors"
 	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/codeboltai/codebolt-providers/shared/resource"
 	"github.com/codeboltai/codebolt-providers/shared/wire"
@@ -114,15 +116,50 @@ func (f Folder) make() (made, filled bool, err error) {
 	if !errors.Is(err, fs.ErrNotExist) {
 		return false, false, err
 	}
-	for range 10 { // another environment's removal may take the folder of all along
-		if err = os.MkdirAll(f.Dir, 0o700); err != nil {
-			return false, false, err
+	err = f.makeNew()
+	return err == nil, false, err
+}
+
+// lockLimit is how long is waited for another process that is at work on the folder:
+// whoever asked for that may be gone, and it goes on.
+const lockLimit = 45 * time.Second
+
+// lock takes the turn to change something. Without a folder of all of them, which
+// only Make makes, there is nothing to be changed, and it is nil.
+func (f Folder) lock(ctx context.Context, making bool) (*resource.Lock, error) {
+	ctx, cancel := context.WithTimeout(ctx, lockLimit)
+	defer cancel()
+	for try := 1; ; try++ {
+		if making {
+			if err := os.MkdirAll(f.Dir, 0o700); err != nil {
+				return nil, err
+			}
 		}
-		if err = f.makeNew(); !errors.Is(err, fs.ErrNotExist) {
-			break
+		const tries = 10 // another environment's removal may take the folder of all along
+		lock, err := resource.Acquire(ctx, path.Join(f.Dir, "."+f.Name+".lock"))
+		switch {
+		case err == nil:
+			return lock, nil
+		case !making && (wire.CodeOf(err) == wire.NotFound || full(err)):
+			return nil, nil //nolint:nilnil // see above; and a full disk is no reason not to make room on it
+		case wire.CodeOf(err) != wire.NotFound:
+			return nil, err
+		case try == tries:
+			return nil, err
 		}
 	}
-	return err == nil, false, err
+}
+
+// unlock gives the turn up, and takes the folder of all along when nothing is in it.
+func (f Folder) unlock(lock *resource.Lock) error {
+	if lock == nil {
+		return nil
+	}
+	err := lock.Release()
+	if f.Ours {
+		_ = os.Remove(f.Dir) // refused unless it is empty
+	}
+	return err
 }
 
 func (f Folder) makeNew() (err error) {
@@ -218,9 +255,6 @@ func (f Folder) remove() error {
 	if short, ok := f.shortSocket(); ok { // left by a runtime that was killed
 		_ = os.RemoveAll(filepath.Dir(short))
 		_ = os.Remove(filepath.Dir(filepath.Dir(short))) // refused unless it is empty
-	}
-	if f.Ours {
-		_ = os.Remove(f.Dir) // refused unless it is empty
 	}
 	return nil
 }

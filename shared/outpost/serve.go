@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"time"
 
@@ -67,18 +68,20 @@ func readLine(in *bufio.Reader) (line []byte, err error) {
 
 // failed says what to do about an error that the system gives.
 func failed(r *Request, err error) error {
-	if _, ours := errors.AsType[*wire.Error](err); ours {
-		return err
-	}
 	code := wire.CodeOf(err)
+	_, ours := errors.AsType[*wire.Error](err)
 	switch {
-	case code == wire.Permission:
-		return wire.Errorf(code, "the host does not allow it: %w; set dir to a folder that its user may write in", err)
-	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+	case full(err):
 		return wire.Errorf(code, "the host's disk is full: %w; make room, or set dir to a folder on another disk", err)
+	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
+		return wire.Errorf(code, "the host does not allow it: %w; set dir to a folder that its user may write in", err)
+	case ours:
+		return err
 	}
 	return wire.Errorf(code, "%s on the host: %w", r.Do, err)
 }
+
+func full(err error) bool { return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) }
 
 func (r *Request) serve(ctx context.Context, answer *Answer) (err error) {
 	if err := r.Folder.check(); err != nil {
@@ -86,6 +89,13 @@ func (r *Request) serve(ctx context.Context, answer *Answer) (err error) {
 	}
 	record := r.Record
 	record.Dir = r.Folder.Run()
+	if slices.Contains([]string{Make, Filled, Start, Stop, Remove}, r.Do) {
+		lock, lerr := r.Folder.lock(ctx, r.Do == Make)
+		if lerr != nil {
+			return lerr
+		}
+		defer func() { err = errors.Join(err, r.Folder.unlock(lock)) }()
+	}
 	switch r.Do {
 	case Look:
 		err = r.look(answer)

@@ -388,10 +388,12 @@ func (c *Client) openSession(ctx context.Context) (ssh.Channel, <-chan *ssh.Requ
 		err      error
 	}
 	for {
-		if err := c.Err(); err != nil {
-			return nil, nil, err
-		}
 		result := make(chan opened)
+		c.mu.Lock()
+		if c.err != nil {
+			c.mu.Unlock()
+			return nil, nil, c.Err()
+		}
 		c.work.Go(func() {
 			channel, requests, err := c.SSH().OpenChannel("session", nil)
 			select {
@@ -403,6 +405,7 @@ func (c *Client) openSession(ctx context.Context) (ssh.Channel, <-chan *ssh.Requ
 				}
 			}
 		})
+		c.mu.Unlock()
 		var o opened
 		select {
 		case o = <-result:

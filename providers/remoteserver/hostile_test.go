@@ -60,7 +60,7 @@ func TestNoNameReachesAShellAsAnythingButAName(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, dir := range []string{home, sshHome, users, s.Project, ".", os.TempDir()} {
+	for _, dir := range []string{home, sshHome, users, s.Project, "."} {
 		if _, err := os.Lstat(filepath.Join(dir, canary)); err == nil {
 			t.Errorf("a shell made %s in %s", canary, dir)
 		}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/codeboltai/codebolt-providers/shared/outpost"
+	"github.com/codeboltai/codebolt-providers/shared/resource"
 	"github.com/codeboltai/codebolt-providers/shared/wire"
 )
 
@@ -161,6 +162,34 @@ func TestARemovalOrAStartThatWasKilledIsFinished(t *testing.T) {
 		t.Errorf("%+v", a)
 	}
 	must(t, outpost.Remove, f)
+	if _, err := os.Lstat(f.Dir); !os.IsNotExist(err) {
+		t.Errorf("%s is left: %v", f.Dir, err)
+	}
+}
+
+func TestWhoeverChangesAFolderWaitsForItsTurn(t *testing.T) {
+	f := folder(t)
+	must(t, outpost.Make, f)
+	turn, err := resource.Acquire(t.Context(), filepath.Join(f.Dir, ".one.lock"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	removed := make(chan error, 1)
+	go func() {
+		_, err := outpost.Ask(t.Context(), here, &outpost.Request{Do: outpost.Remove, Folder: f})
+		removed <- err
+	}()
+	select {
+	case err := <-removed:
+		t.Errorf("it is removed while another is at it: %v", err)
+	case <-time.After(100 * time.Millisecond):
+	}
+	if err := turn.Release(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-removed; err != nil {
+		t.Error(err)
+	}
 	if _, err := os.Lstat(f.Dir); !os.IsNotExist(err) {
 		t.Errorf("%s is left: %v", f.Dir, err)
 	}

@@ -196,9 +196,8 @@ func TestSeveralEnvironmentsShareOneProgramAndHooksRunAtTheirMoments(t *testing.
 		})
 	}
 	starting.Wait()
-	found, err := filepath.Glob(filepath.Join(s.home, ".codebolt", "runtime", "*", "*"))
-	if err != nil || len(found) != 1 {
-		t.Errorf("programs: %q, %v", found, err)
+	if found := s.programs(); len(found) != 1 {
+		t.Errorf("programs: %q", found)
 	}
 	for _, e := range all {
 		s.Close(e)

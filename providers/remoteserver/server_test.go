@@ -180,6 +180,14 @@ func TestAConnectionThatBreaksInTheMiddleOfARunLosesNothing(t *testing.T) {
 			s.line.Cut(faultproxy.Reset)
 			time.AfterFunc(2*time.Second, func() { _ = s.line.Return() }) // what fails without it tells
 		},
+		"nobody is there for longer than is waited": func(s *play) {
+			s.line.Leave()
+			s.line.Cut(faultproxy.Reset)
+			time.Sleep(patience + time.Second)
+			if err := s.line.Return(); err != nil {
+				s.T.Error(err)
+			}
+		},
 		"silence, and no end": func(s *play) { s.line.Swallow(faultproxy.Both) },
 		"sshd is killed":      func(s *play) { s.sshd.Kill() },
 	} {
@@ -203,7 +211,7 @@ func TestAConnectionThatBreaksInTheMiddleOfARunLosesNothing(t *testing.T) {
 			heard := len(h.Output["worker"])
 			h.Mu.Unlock()
 			h.Until(t, "the agent is heard again", func() bool { return len(h.Output["worker"]) > heard })
-			if now := s.runtimes(); len(now) != 1 || now[0] != runtimes[0] {
+			if now := s.runtimes(); len(now) != 1 || now[0] != runtimes[0] || strings.Contains(s.Log.String(), "ended unexpectedly") {
 				t.Errorf("a broken connection was taken for the end of the runtime: %v, then %v", runtimes, now)
 			}
 			s.counted(e, h)
@@ -246,7 +254,7 @@ func TestARuntimeThatIsKilledIsNoticedAndStartedAnew(t *testing.T) {
 	s.Clean(0)
 }
 
-func TestAFolderThatIsGoneIsFilledAgain(t *testing.T) {
+func TestAFolderOrAProgramThatIsGoneComesAgain(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, sshtest.Options{}, nil)
 	e, _ := s.Opened("gone", nil)
@@ -255,6 +263,9 @@ func TestAFolderThatIsGoneIsFilledAgain(t *testing.T) {
 	s.Close(e)
 	if err := os.RemoveAll(s.folder()); err != nil {
 		t.Fatal(err)
+	}
+	for _, program := range s.programs() {
+		stage.Write(t, program, "#!/bin/sh\n: it runs, and is another\n")
 	}
 	if started := s.Start(e); !started.Attached || !strings.Contains(strings.Join(started.Warnings, "\n"), "gone") {
 		t.Errorf("%+v", started.StartResult)

@@ -141,6 +141,16 @@ func (s *play) folder() string {
 	return found[0]
 }
 
+// programs are what is where the program is.
+func (s *play) programs() []string {
+	s.T.Helper()
+	found, err := filepath.Glob(filepath.Join(s.home, ".codebolt", "runtime", "*", "*"))
+	if err != nil || len(found) == 0 {
+		s.T.Fatalf("programs: %q, %v", found, err)
+	}
+	return found
+}
+
 // none checks that nothing is on the host but the program.
 func (s *play) none() {
 	s.T.Helper()

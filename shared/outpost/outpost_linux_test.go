@@ -181,7 +181,7 @@ func TestWhoeverChangesAFolderWaitsForItsTurn(t *testing.T) {
 	}()
 	select {
 	case err := <-removed:
-		t.Errorf("it is removed while another is at it: %v", err)
+		t.Fatalf("it is removed while another is at it: %v", err)
 	case <-time.After(100 * time.Millisecond):
 	}
 	if err := turn.Release(); err != nil {

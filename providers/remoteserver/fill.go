@@ -33,7 +33,7 @@ func (s *site) prepare(ctx context.Context) error {
 		s.prepared = true
 		return nil
 	}
-	if s.prepared {
+	if s.prepared && answer.Made {
 		s.tell().Warn("the environment's folder on the host is gone; a new one is filled with the files as they were last seen here")
 	}
 	if err := s.tell().Phase(ctx, "files", s.fill); err != nil {

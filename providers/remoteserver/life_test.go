@@ -258,3 +258,48 @@ func TestWithoutARuntimeTheFilesAreOnTheHostAllTheSame(t *testing.T) {
 	s.none()
 	s.Clean(0)
 }
+
+func TestAProviderWhoseHostIsSilentOrAwayTellsSoAndEndsInTime(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		strike func(*faultproxy.Proxy)
+		heal   func(*faultproxy.Proxy) error
+	}{
+		"silent": {
+			func(p *faultproxy.Proxy) { p.Hold(faultproxy.Both) },
+			func(p *faultproxy.Proxy) error { p.Release(faultproxy.Both); return nil },
+		},
+		"away": {
+			func(p *faultproxy.Proxy) { p.Leave(); p.Cut(faultproxy.Reset) },
+			func(p *faultproxy.Proxy) error { return p.Return() },
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newStage(t, sshtest.Options{}, nil)
+			e, path := s.Opened(name, nil)
+			s.run(e, "echo work > work.txt")
+			c.strike(s.line)
+			begun := time.Now()
+			// The server waits for an answer for twenty seconds.
+			if err := e.Close(stage.Limit(t)); err == nil || !strings.Contains(err.Error(), s.line.Addr()) {
+				t.Errorf("the close ended with %v; nobody tells where there was no answer", err)
+			}
+			if took := time.Since(begun); took > 19*time.Second {
+				t.Errorf("it took %v", took)
+			}
+			if err := c.heal(s.line); err != nil {
+				t.Fatal(err)
+			}
+			if started := s.Start(e); !started.Attached || started.WorkspacePath != path {
+				t.Errorf("%+v", started.StartResult)
+			}
+			if out := s.run(e, "cat work.txt"); out != "work\n" {
+				t.Errorf("the work is %q", out)
+			}
+			s.Stop(e, "snapshotAndRemove")
+			s.none()
+			s.Clean(0)
+		})
+	}
+}

@@ -21,7 +21,6 @@ import (
 
 // machine is what is known of a host.
 type machine struct {
-	where  string // for messages
 	system string // as Go calls it, like arch
 	arch   string
 	home   string // of the user there
@@ -74,7 +73,7 @@ func look(ctx context.Context, client *sshconn.Client) (*machine, error) {
 	if arch == "" {
 		return nil, wire.Errorf(wire.Unsupported, "remote server: %s has processors called %q, for which there is no codebolt-runtime", where, lines[1])
 	}
-	return &machine{where: where, system: "linux", arch: arch, home: path.Clean(lines[2])}, nil
+	return &machine{system: "linux", arch: arch, home: path.Clean(lines[2])}, nil
 }
 
 // complaint is what a program on the host said, for a sentence.

@@ -77,7 +77,7 @@ func (e *environment) Workspace() workspace.FS {
 func (e *environment) Runtime() *provider.RuntimeAccess {
 	access := e.Environment.Runtime()
 	if access != nil {
-		access.Files = e.files != nil
+		access.Files = e.files != nil && !access.Plain // another agent server knows nothing of such requests
 	}
 	return access
 }

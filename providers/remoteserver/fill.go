@@ -84,8 +84,11 @@ func (s *site) refresh(ctx context.Context) error {
 }
 
 // files are the files on the host for when no runtime serves them: each call is one of
-// the same program, which is started for it.
-func (s *site) files() workspace.FS { return workspace.Remote(s.path, s.mirror().File) }
+// the same program, which is started for it. Agents tell paths of theirs.
+func (s *site) files() workspace.FS {
+	m := s.mirror()
+	return workspace.Also(workspace.Remote(m.Here, m.File), m.There)
+}
 
 // postCreate runs the configured command in a new folder. The environment that it
 // prepares is not open before it has ended well.

@@ -75,7 +75,7 @@ func (e *environment) Workspace() workspace.FS { return e.files }
 func (e *environment) Runtime() *provider.RuntimeAccess {
 	access := e.Environment.Runtime()
 	if access != nil {
-		access.Files = true
+		access.Files = !access.Plain // another agent server knows nothing of such requests
 	}
 	return access
 }

@@ -63,7 +63,12 @@ func TestACommandRunsOnTheHostAndWhatItChangedIsSeenHere(t *testing.T) {
 	}
 	var content string
 	s.Call(e, map[string]any{"type": wire.TypeReadFile, "path": filepath.Join(path, "reply.txt")}, &content)
-	if got := s.changes(e); content != "from the agent\n" || got != changed {
+	var same string
+	s.Call(e, map[string]any{"type": wire.TypeReadFile, "path": filepath.Join(files, "reply.txt")}, &same)
+	if answer, err := e.Call(stage.Limit(t), map[string]any{"type": wire.TypeReadFile, "path": filepath.Join(files, "..", "run", "token")}); wire.CodeOf(err) != wire.OutsideWorkspace {
+		t.Errorf("outside of the files: %v, %v", answer, err)
+	}
+	if got := s.changes(e); content != "from the agent\n" || same != content || got != changed {
 		t.Errorf("after another start the reply is %q and the diff tells %s, want %s", content, got, changed)
 	}
 	if after := stage.Git(t, s.Project, "status", "--porcelain", "--branch"); after != before {

@@ -212,7 +212,8 @@ func TestConformance(t *testing.T) {
 			"identityFiles": []string{identity(t, near)},
 		},
 		Elsewhere: true,
-		Options:   suite.Options{Only: conformance.Sample(12)},
+		// NT-019 has another agent server, which must not get file requests. MF-007 starts with defaults alone, and there is no default for a host.
+		Options: suite.Options{Only: append(conformance.Sample(12), "NT-019"), Skip: []string{"MF-007"}},
 	})
 }
 

@@ -25,6 +25,8 @@ func (e *either) now() FS {
 // Root implements [FS].
 func (e *either) Root() string { return e.second.Root() }
 
+func (e *either) also() string { return otherRoot(e.second) }
+
 // ReadFile implements [FS].
 func (e *either) ReadFile(ctx context.Context, name string, limit int64) ([]byte, error) {
 	return e.now().ReadFile(ctx, name, limit)

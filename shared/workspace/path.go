@@ -56,6 +56,11 @@ func (f *Files) inside(p string) (string, bool) {
 		}
 		return "", false
 	}
+	if other := otherRoot(f.FS); other != "" {
+		if name, ok := within(other, p); ok {
+			return name, true
+		}
+	}
 	root := strings.ReplaceAll(f.FS.Root(), `\`, "/")
 	if !strings.Contains(f.FS.Root(), `\`) {
 		root = f.FS.Root()

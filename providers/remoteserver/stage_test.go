@@ -5,6 +5,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"flag"
 	"io/fs"
 	"net"
 	"os"
@@ -29,6 +30,9 @@ import (
 var programs string
 
 func TestMain(m *testing.M) {
+	if err := flag.Set("test.parallel", "6"); err != nil { // most of the time they wait
+		panic(err)
+	}
 	os.Exit(stage.Main(m, &programs, map[string]string{
 		"codebolt-provider-remoteserver": ".", "codebolt-runtime": "../../cmd/codebolt-runtime",
 	}))

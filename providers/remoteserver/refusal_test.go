@@ -23,7 +23,8 @@ func TestWhatCannotBeIsRefusedWithItsKindAndWhatToDo(t *testing.T) {
 		code   wire.Code
 		says   []string
 	}{
-		"a forced command": {host: sshtest.Options{Config: []string{"ForceCommand echo only backups"}}, code: wire.Unsupported, says: []string{"only backups", "ordinary shell"}},
+		"a forced command":           {host: sshtest.Options{Config: []string{"ForceCommand echo only backups"}}, code: wire.Unsupported, says: []string{"only backups", "ordinary shell"}},
+		"an account without a shell": {host: sshtest.Options{User: "nobody"}, code: wire.Unsupported, says: []string{"not available", "ordinary shell"}},
 		"another system": {
 			change: func(t *testing.T, s *play) { s.uname(t, "FreeBSD", "amd64") },
 			code:   wire.Unsupported, says: []string{"FreeBSD", "Linux"},

@@ -117,16 +117,20 @@ func (s *site) handle(ctx context.Context, dir string, record *resource.RuntimeR
 	}
 	h := &running{site: s, record: *record, token: token, done: make(chan struct{}), doubt: make(chan struct{}, 1)}
 	h.record.Dir = dir
-	client, err := s.client(ctx)
-	if err != nil {
-		return nil, err
-	}
 	// The host does not tell whether it refuses to forward, or nobody listens; but
 	// somebody does.
-	conn, err := h.forwarded(ctx, client)
-	if h.forward = err == nil; h.forward {
-		_ = conn.Close() // it was only tried
-	} else {
+	err := s.again(ctx, func(ctx context.Context) error {
+		client, err := s.client(ctx)
+		if err != nil {
+			return err
+		}
+		conn, err := h.forwarded(ctx, client)
+		if err == nil {
+			_ = conn.Close() // it was only tried
+		}
+		return err
+	})
+	if h.forward = err == nil; err != nil {
 		s.log.Info("the host does not forward to the runtime's listener; a program there carries the bytes", "reason", err)
 	}
 	watching, cancel := context.WithCancel(context.Background())

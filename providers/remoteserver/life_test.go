@@ -303,3 +303,29 @@ func TestAProviderWhoseHostIsSilentOrAwayTellsSoAndEndsInTime(t *testing.T) {
 		})
 	}
 }
+
+// A server that died has taken along who reads what the provider logs.
+func TestAProviderWhoseLogNobodyReadsLetsGoAllTheSame(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, sshtest.Options{}, nil)
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := s.Server.Create(server.EnvironmentSpec{
+		Name: "unheard", ProjectPath: s.Project, Program: s.Program, Manifest: s.Manifest, Config: s.Config, Stderr: w,
+		Env: append(s.Environ, resource.EnvStateDir+"="+s.State),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Start(e)
+	r.Close()
+	s.Close(e)
+	eventually(t, "the runtime has ended with its provider", func() bool { return len(s.onHost()) == 0 })
+	s.Start(e)
+	s.Stop(e, "removeIfClean")
+	w.Close()
+	s.none()
+	s.Clean(0)
+}

@@ -32,6 +32,10 @@ const (
 func Main(def Definition) {
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	// A server that died takes the reader of our log along. To say so there must not
+	// end us before we have let go. It is heard rather than ignored, which children
+	// would inherit.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	ctx, cancel := context.WithCancelCause(context.Background())
 	go func() {
 		sig := <-signals

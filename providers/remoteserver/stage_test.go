@@ -62,6 +62,11 @@ func newHome(t *testing.T) string {
 // newHost starts a host. It is called "far" in the ssh_config of the returned home.
 func newHost(t *testing.T, home string, o sshtest.Options) (*sshtest.Server, *faultproxy.Proxy, string) {
 	t.Helper()
+	t.Cleanup(func() {
+		for pid := range processesOf(home) { // such as those of providers that were killed
+			_ = syscall.Kill(pid, syscall.SIGKILL) // it may have ended
+		}
+	})
 	o.Name, o.Config = "far", append(o.Config, "SetEnv HOME="+home)
 	sshd := sshtest.Start(t, o)
 	line, err := faultproxy.Listen(func(ctx context.Context) (net.Conn, error) { return (&net.Dialer{}).DialContext(ctx, "tcp", sshd.Addr) })
@@ -96,21 +101,18 @@ func at(t *testing.T, home string, o sshtest.Options, config stage.Settings) *pl
 		Program: filepath.Join(programs, "codebolt-provider-remoteserver"), Manifests: manifests.Files("remoteserver"), Config: all,
 		Environ: []string{"HOME=" + s.near, "SSH_AUTH_SOCK="},
 	})
-	t.Cleanup(func() {
-		for pid := range s.onHost() {
-			_ = syscall.Kill(pid, syscall.SIGKILL) // it may have ended
-		}
-	})
 	return s
 }
 
 // onHost are the processes on the host that are the user's, by command line.
-func (s *play) onHost() map[int]string {
+func (s *play) onHost() map[int]string { return processesOf(s.home) }
+
+func processesOf(home string) map[int]string {
 	found := map[int]string{}
 	dirs, _ := filepath.Glob("/proc/[0-9]*") // the pattern is right
 	for _, dir := range dirs {
 		environ, err := os.ReadFile(filepath.Join(dir, "environ"))
-		if err != nil || !bytes.Contains(append([]byte{0}, environ...), []byte("\x00HOME="+s.home+"\x00")) {
+		if err != nil || !bytes.Contains(append([]byte{0}, environ...), []byte("\x00HOME="+home+"\x00")) {
 			continue
 		}
 		stat, err := os.ReadFile(filepath.Join(dir, "stat"))

@@ -25,6 +25,7 @@ import (
 var programs string
 
 func TestMain(m *testing.M) {
+	programtest.AtOnce(2)
 	os.Exit(programtest.Main(withDaemon{m}, &programs, map[string]string{
 		"codebolt-providers": ".", "codebolt-runtime": "../codebolt-runtime",
 		"codebolt-provider-gitworktree": "../../providers/gitworktree", "codebolt-provider-local": "../../providers/local",

@@ -4,11 +4,22 @@ package programtest
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
+	"strconv"
 )
+
+// AtOnce lets so many tests for each processor run at the same time, where most of the
+// time they wait. It is called first in a TestMain; the flag -parallel goes before it.
+func AtOnce(perProcessor int) {
+	if err := flag.Set("test.parallel", strconv.Itoa(perProcessor*runtime.NumCPU())); err != nil {
+		panic(err) // there is that flag in every test
+	}
+}
 
 // Tests are what Main runs: a *testing.M, or what runs one in its turn.
 type Tests interface{ Run() int }

@@ -3,13 +3,11 @@
 package main
 
 import (
-	"flag"
-	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
 	"testing"
 
+	"github.com/codeboltai/codebolt-providers/conformance/programtest"
 	"github.com/codeboltai/codebolt-providers/conformance/stage"
 	"github.com/codeboltai/codebolt-providers/manifests"
 )
@@ -19,11 +17,7 @@ import (
 var programs string
 
 func TestMain(m *testing.M) {
-	flag.Parse()
-	// Most of what runs here waits.
-	if err := flag.Set("test.parallel", fmt.Sprint(max(4, 2*runtime.NumCPU()))); err != nil {
-		panic(err)
-	}
+	programtest.AtOnce(2)
 	os.Exit(stage.Main(m, &programs, map[string]string{
 		"codebolt-provider-gitworktree": ".", "codebolt-runtime": "../../cmd/codebolt-runtime",
 	}))

@@ -5,7 +5,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"flag"
 	"io/fs"
 	"net"
 	"os"
@@ -17,6 +16,7 @@ import (
 	"time"
 
 	"github.com/codeboltai/codebolt-providers/conformance"
+	"github.com/codeboltai/codebolt-providers/conformance/programtest"
 	"github.com/codeboltai/codebolt-providers/conformance/server"
 	"github.com/codeboltai/codebolt-providers/conformance/stage"
 	"github.com/codeboltai/codebolt-providers/conformance/suite"
@@ -30,9 +30,7 @@ import (
 var programs string
 
 func TestMain(m *testing.M) {
-	if err := flag.Set("test.parallel", "6"); err != nil { // most of the time they wait
-		panic(err)
-	}
+	programtest.AtOnce(3)
 	os.Exit(stage.Main(m, &programs, map[string]string{
 		"codebolt-provider-remoteserver": ".", "codebolt-runtime": "../../cmd/codebolt-runtime",
 	}))

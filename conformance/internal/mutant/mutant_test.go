@@ -5,14 +5,11 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"flag"
-	"fmt"
 	"hash/fnv"
 	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -37,11 +34,7 @@ var programs string
 const envMutants = "CONFORMANCE_MUTANTS"
 
 func TestMain(m *testing.M) {
-	flag.Parse()
-	// Most of what runs here waits.
-	if err := flag.Set("test.parallel", fmt.Sprint(max(16, 8*runtime.NumCPU()))); err != nil {
-		panic(err)
-	}
+	programtest.AtOnce(8)
 	os.Exit(programtest.Main(m, &programs, map[string]string{
 		"mutant": ".", "agentserver": "../agentserver",
 		"codebolt-provider-gitworktree": "../../../providers/gitworktree", "codebolt-runtime": "../../../cmd/codebolt-runtime",

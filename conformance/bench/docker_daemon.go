@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -64,6 +65,10 @@ func (d *dock) createAndStart(ctx context.Context, name string, like map[string]
 func (d *dock) discard(ctx context.Context, name string) error {
 	if err := d.daemon.Call(ctx, http.MethodDelete, "/containers/"+name+"?force=1", nil, nil); err != nil {
 		return err
+	}
+	volumes, err := d.labelled(ctx, "volumes", bareLabel+"="+d.bare)
+	if err != nil || !slices.Contains(volumes, name) {
+		return err // there is none where all is mounted from this machine
 	}
 	return d.daemon.Call(ctx, http.MethodDelete, "/volumes/"+name, nil, nil)
 }

@@ -73,7 +73,7 @@ type box struct {
 	mu     sync.Mutex
 	eng    *engine.Engine
 	facts  facts
-	report reporter // while the environment is being opened
+	report provider.Reporter // while the environment is being opened
 
 	path    string // of the worktree, and of the files in the container
 	repo    string // the project's repository
@@ -81,13 +81,6 @@ type box struct {
 	folder  string // where that of the runtime would be
 	busy    chan struct{}
 	owner   *owner // of the container's processes; under busy
-}
-
-// reporter is the part of an OpenRequest that tells people what goes on.
-type reporter interface {
-	Note(phase, message string)
-	Warn(text string)
-	Phase(ctx context.Context, name string, f func(context.Context) error) error
 }
 
 // newBox prepares the box of an environment that is about to be opened.
@@ -112,19 +105,10 @@ func boxName(name, owner string) string {
 func (b *box) opened() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.report = quiet{b.log}
+	b.report = provider.LogReporter(b.log)
 }
 
-// quiet reports to the log.
-type quiet struct{ log *slog.Logger }
-
-func (q quiet) Note(phase, message string) { q.log.Info(message, "phase", phase) }
-func (q quiet) Warn(text string)           { q.log.Warn(text) }
-func (q quiet) Phase(ctx context.Context, _ string, f func(context.Context) error) error {
-	return f(ctx)
-}
-
-func (b *box) tell() reporter {
+func (b *box) tell() provider.Reporter {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.report

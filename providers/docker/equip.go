@@ -3,8 +3,6 @@ package main
 import (
 	"archive/tar"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"io"
 	"os"
@@ -40,7 +38,7 @@ func (b *box) equip(ctx context.Context, eng *engine.Engine, made bool, launch r
 	defer program.Close()
 	if !made {
 		now, err := b.readIn(ctx, eng, pinIn, 1<<10)
-		program.there = err == nil && string(now) == program.pin
+		program.there = err == nil && string(now) == program.pin()
 	}
 	return copyIn(ctx, eng, b.facts.Container, inside, func(w *tar.Writer) error {
 		return errors.Join(
@@ -54,31 +52,20 @@ func (b *box) equip(ctx context.Context, eng *engine.Engine, made bool, launch r
 
 // program is the runtime that goes into the container.
 type program struct {
-	*os.File
-	size  int64
-	pin   string // its hash, as it is kept beside it
-	there bool   // it is in the container already
+	*runtime.Program
+	there bool // it is in the container already
 }
 
-// openProgram opens the runtime for the container's system and hashes it.
-func (b *box) openProgram(eng *engine.Engine) (_ *program, err error) {
-	at, err := runtime.FindFor(b.program, "linux", b.cfg.arch(eng.Info()))
+// pin is its hash, as it is kept beside it.
+func (p *program) pin() string { return p.Sum + "\n" }
+
+// openProgram opens the runtime for the container's system.
+func (b *box) openProgram(eng *engine.Engine) (*program, error) {
+	p, err := runtime.OpenProgram(b.program, "linux", b.cfg.arch(eng.Info()))
 	if err != nil {
-		return nil, err
+		return nil, wire.Errorf(wire.CodeOf(err), "docker: %w", err)
 	}
-	f, err := os.Open(at)
-	if err != nil {
-		return nil, wire.Errorf(wire.CodeOf(err), "docker: the runtime: %w", err)
-	}
-	sum := sha256.New()
-	size, err := io.Copy(sum, f)
-	if err == nil {
-		_, err = f.Seek(0, io.SeekStart)
-	}
-	if err != nil {
-		return nil, errors.Join(wire.Errorf(wire.CodeOf(err), "docker: the runtime: %w", err), f.Close())
-	}
-	return &program{File: f, size: size, pin: hex.EncodeToString(sum.Sum(nil)) + "\n"}, nil
+	return &program{Program: p}, nil
 }
 
 // write puts the program and its hash into an archive, unless it is there.
@@ -86,12 +73,12 @@ func (p *program) write(w *tar.Writer) error {
 	if p.there {
 		return nil
 	}
-	err := w.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: nameIn(programIn), Mode: 0o755, Size: p.size, ModTime: time.Now()})
+	err := w.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: nameIn(programIn), Mode: 0o755, Size: p.Size, ModTime: time.Now()})
 	if err == nil {
 		_, err = io.Copy(w, p)
 	}
 	if err == nil {
-		err = writeFile(w, nameIn(pinIn), 0o644, owner{}, []byte(p.pin))
+		err = writeFile(w, nameIn(pinIn), 0o644, owner{}, []byte(p.pin()))
 	}
 	return err
 }
@@ -101,8 +88,8 @@ func (p *program) write(w *tar.Writer) error {
 func (p *program) install(at string) (err error) {
 	pin := at + path.Ext(pinIn)
 	now, err := os.ReadFile(pin)
-	if err == nil && string(now) == p.pin {
-		if info, err := os.Stat(at); err == nil && info.Size() == p.size {
+	if err == nil && string(now) == p.pin() {
+		if info, err := os.Stat(at); err == nil && info.Size() == p.Size {
 			return nil
 		}
 	}
@@ -111,14 +98,14 @@ func (p *program) install(at string) (err error) {
 		return err
 	}
 	defer os.Remove(f.Name()) // it has another name by then, or is of no use
-	_, err = io.Copy(f, p.File)
+	_, err = io.Copy(f, p)
 	if err = errors.Join(err, f.Chmod(0o755), f.Close()); err != nil {
 		return err
 	}
 	if err := os.Rename(f.Name(), at); err != nil {
 		return err
 	}
-	return os.WriteFile(pin, []byte(p.pin), 0o600)
+	return os.WriteFile(pin, []byte(p.pin()), 0o600)
 }
 
 // nameIn is the name of one of the paths above in an archive for the run volume.

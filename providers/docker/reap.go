@@ -28,7 +28,7 @@ func recorded(store *resource.Store, rec *resource.Record, log *slog.Logger) (*b
 // blank is a box that knows whose it is and nothing else.
 func blank(store *resource.Store, log *slog.Logger) *box {
 	return &box{
-		cfg: &config{}, log: log, report: quiet{log}, busy: make(chan struct{}, 1),
+		cfg: &config{}, log: log, report: provider.LogReporter(log), busy: make(chan struct{}, 1),
 		mark: map[string]string{labelOwner: store.Owner(), labelMade: providerID},
 	}
 }

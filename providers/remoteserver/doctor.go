@@ -63,7 +63,7 @@ func examine(ctx context.Context, client *sshconn.Client, cfg *config, configure
 	}
 	detail := ""
 	if err = firstOf(err, perr); err == nil {
-		at := path.Join(programs, p.sum, "codebolt-runtime")
+		at := path.Join(programs, p.Sum, "codebolt-runtime")
 		var there bool
 		if there, err = p.isAt(ctx, client, at); there {
 			detail = at + " is there"

@@ -3,11 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"errors"
 	"io"
-	"os"
 	"path"
 	"strconv"
 	"strings"
@@ -133,7 +129,7 @@ func (s *site) programOn(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	at = path.Join(dir, p.sum, "codebolt-runtime")
+	at = path.Join(dir, p.Sum, "codebolt-runtime")
 	there, err := p.isAt(ctx, client, at)
 	if err == nil && !there {
 		err = s.tell().Phase(ctx, "upload", func(ctx context.Context) error { return p.upload(ctx, client, path.Dir(at)) })
@@ -148,34 +144,21 @@ func (s *site) programOn(ctx context.Context) (string, error) {
 }
 
 // program is codebolt-runtime for a machine, as it is here.
-type program struct {
-	*os.File
-	size int64
-	sum  string
-}
+type program struct{ *runtime.Program }
 
-func openProgram(configured string, m *machine) (_ *program, err error) {
-	at, err := runtime.FindFor(configured, m.system, m.arch)
+func openProgram(configured string, m *machine) (*program, error) {
+	p, err := runtime.OpenProgram(configured, m.system, m.arch)
 	if err != nil {
-		return nil, err
+		return nil, wire.Errorf(wire.CodeOf(err), "remote server: %w", err)
 	}
-	f, err := os.Open(at)
-	if err != nil {
-		return nil, wire.Errorf(wire.CodeOf(err), "remote server: the runtime: %w", err)
-	}
-	sum := sha256.New()
-	size, err := io.Copy(sum, f)
-	if err != nil {
-		return nil, errors.Join(wire.Errorf(wire.CodeOf(err), "remote server: the runtime: %w", err), f.Close())
-	}
-	return &program{File: f, size: size, sum: hex.EncodeToString(sum.Sum(nil))}, nil
+	return &program{p}, nil
 }
 
 // isAt tells that the program on the host is this one, and runs.
 func (p *program) isAt(ctx context.Context, client *sshconn.Client, at string) (bool, error) {
 	var out bytes.Buffer
 	status, err := client.Run(ctx, sshconn.Command{Argv: []string{at, "sum"}, Stdout: &out})
-	return status == 0 && strings.TrimSpace(out.String()) == p.sum, err
+	return status == 0 && strings.TrimSpace(out.String()) == p.Sum, err
 }
 
 // upload puts the program into a folder of the host. Two may do so at once.
@@ -186,7 +169,7 @@ func (p *program) upload(ctx context.Context, client *sshconn.Client, dir string
 			return err
 		}
 		var said bytes.Buffer
-		argv := []string{"/bin/sh", "-c", uploadScript, "sh", dir, strconv.FormatInt(p.size, 10), p.sum}
+		argv := []string{"/bin/sh", "-c", uploadScript, "sh", dir, strconv.FormatInt(p.Size, 10), p.Sum}
 		status, err := client.Run(ctx, sshconn.Command{Argv: argv, Stdin: p.File, Stderr: &said})
 		if err != nil {
 			return err

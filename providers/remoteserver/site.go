@@ -55,18 +55,11 @@ type site struct {
 	line    *sshconn.Line
 	machine *machine // once it is known
 	facts   facts
-	report  reporter // while the environment is being opened
+	report  provider.Reporter // while the environment is being opened
 
 	path     string // of the worktree
 	program  string // the setting runtime.path
 	prepared bool   // the folder has been there with its files; under busy once it is open
-}
-
-// reporter is the part of an OpenRequest that tells people what goes on.
-type reporter interface {
-	Note(phase, message string)
-	Warn(text string)
-	Phase(ctx context.Context, name string, f func(context.Context) error) error
 }
 
 // newSite prepares the site of an environment that is about to be opened.
@@ -83,7 +76,7 @@ func folderName(name, owner string) string { return strings.ToLower(name) + "-" 
 
 // recorded is the site of an environment that is on record, and not open.
 func recorded(rec *resource.Record, log *slog.Logger) (*site, error) {
-	s := &site{cfg: &config{}, log: log, report: quiet{log}, busy: make(chan struct{}, 1)}
+	s := &site{cfg: &config{}, log: log, report: provider.LogReporter(log), busy: make(chan struct{}, 1)}
 	raw, err := worktree.Facts(rec)
 	if err == nil {
 		err = s.take(raw)
@@ -101,19 +94,10 @@ func recorded(rec *resource.Record, log *slog.Logger) (*site, error) {
 func (s *site) opened() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.report = quiet{s.log}
+	s.report = provider.LogReporter(s.log)
 }
 
-// quiet reports to the log.
-type quiet struct{ log *slog.Logger }
-
-func (q quiet) Note(phase, message string) { q.log.Info(message, "phase", phase) }
-func (q quiet) Warn(text string)           { q.log.Warn(text) }
-func (q quiet) Phase(ctx context.Context, _ string, f func(context.Context) error) error {
-	return f(ctx)
-}
-
-func (s *site) tell() reporter {
+func (s *site) tell() provider.Reporter {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.report

@@ -2,14 +2,12 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
 	"strconv"
-	"sync"
 	"time"
 
 	"github.com/codeboltai/codebolt-providers/conformance/dockertest"
@@ -42,9 +40,6 @@ const (
 	rowOutOf  = " out of a volume"
 	rowMany   = "Docker: environments at once"
 )
-
-// answerLimit is how long no answer may take.
-const answerLimit = 3 * time.Minute
 
 // docker measures environments in containers. Where there is no daemon, and none
 // can be started, it says so and measures nothing.
@@ -96,13 +91,6 @@ func (d *dock) launch(ctx context.Context) (*peer, error) {
 	return d.listener.spawn(ctx, cmd)
 }
 
-// begun is a start that was answered.
-type begun struct {
-	took   float64            // to the answer, in ms
-	phases map[string]float64 // how long each took, in ms, as the provider reports
-	path   string             // of the worktree
-}
-
 // begin asks for an environment.
 func (d *dock) begin(p *peer, project, name string, config map[string]any) (*begun, error) {
 	all := map[string]any{
@@ -112,40 +100,7 @@ func (d *dock) begin(p *peer, project, name string, config map[string]any) (*beg
 	for key, value := range config {
 		all[key] = value
 	}
-	if err := p.conn.SetReadDeadline(time.Now().Add(answerLimit)); err != nil {
-		return nil, err
-	}
-	from := time.Now()
-	if err := p.conn.WriteJSON(startMessage(project, name, all)); err != nil {
-		return nil, err
-	}
-	for b := (&begun{phases: map[string]float64{}}); ; {
-		var frame struct {
-			Type, Action, Error string
-			Data                struct {
-				Phase, State string
-				DurationMs   float64
-			}
-			Message struct{ WorkspacePath string }
-		}
-		_, text, err := p.conn.ReadMessage()
-		if err == nil {
-			err = json.Unmarshal(text, &frame)
-		}
-		if err != nil {
-			return nil, fmt.Errorf("start %s: %w", name, err)
-		}
-		answered := frame.Type == "providerStartResponse" || frame.Action == "providerStartResponse"
-		switch {
-		case frame.Type == "notification" && frame.Data.State == "done":
-			b.phases[frame.Data.Phase] = frame.Data.DurationMs
-		case answered && frame.Error != "":
-			return nil, fmt.Errorf("start %s: %s", name, frame.Error)
-		case answered:
-			b.took, b.path = millis(from), frame.Message.WorkspacePath
-			return b, nil
-		}
-	}
+	return p.start(project, name, all)
 }
 
 // environment opens an environment.
@@ -160,43 +115,6 @@ func (d *dock) environment(ctx context.Context, project, name string, config map
 		return nil, nil, err
 	}
 	return p, b, nil
-}
-
-// away removes an environment, whatever is in it, and ends its provider.
-func (d *dock) away(p *peer) error {
-	err := d.ask(p, map[string]any{"type": "providerStop", "requestId": "stop", "onStop": "snapshotAndRemove"}, "providerStopResponse")
-	p.end()
-	return err
-}
-
-// ask makes a request that must be answered in time.
-func (d *dock) ask(p *peer, request map[string]any, name string) error {
-	if err := p.conn.SetReadDeadline(time.Now().Add(answerLimit)); err != nil {
-		return err
-	}
-	_, err := p.call(request, name)
-	return err
-}
-
-// tend reads what the provider of an environment sends that has nothing to do, and
-// so answers its pings; else it would think that the server is gone. It ends with
-// the connection, at the latest when stop is called.
-func (d *dock) tend(p *peer) (stop func()) {
-	enough, ended := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(ended)
-		for {
-			select {
-			case <-time.After(10 * time.Second):
-			case <-enough:
-				return
-			}
-			if d.ask(p, map[string]any{"type": "providerGetTreeChildren", "path": "root", "requestId": "t"}, "providerGetTreeChildrenResponse") != nil {
-				return // whoever uses it next sees why
-			}
-		}
-	}()
-	return sync.OnceFunc(func() { close(enough); <-ended })
 }
 
 // starting compares the start of an environment with the calls of the daemon's API
@@ -214,8 +132,8 @@ func (d *dock) starting(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, d.away(first)) }()
-	defer d.tend(first)()
+	defer func() { err = errors.Join(err, away(first)) }()
+	defer tend(first)()
 	like, err := d.like(ctx)
 	if err != nil {
 		return err
@@ -227,7 +145,7 @@ func (d *dock) starting(ctx context.Context) (err error) {
 			return err
 		}
 		ours = append(ours, b.took)
-		if err := d.away(p); err != nil {
+		if err := away(p); err != nil {
 			return err
 		}
 		name := fmt.Sprintf("codebolt-bench-%s-%d", d.bare, i)

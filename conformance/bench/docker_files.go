@@ -38,7 +38,7 @@ func (d *dock) reading(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, d.away(volume)) }()
+	defer func() { err = errors.Join(err, away(volume)) }()
 	if err := d.memory(ctx, volume); err != nil {
 		return err
 	}
@@ -52,7 +52,7 @@ func (d *dock) reading(ctx context.Context) (err error) {
 		if err != nil {
 			return err
 		}
-		defer func() { err = errors.Join(err, d.away(mounted)) }()
+		defer func() { err = errors.Join(err, away(mounted)) }()
 		readers = append(readers, &reader{p: mounted})
 	}
 	ask := []byte(`{"type":"providerReadFile","path":"one.txt","requestId":"0f4e63f2-1111-4222-8333-0123456789ab"}`)
@@ -144,7 +144,7 @@ func (d *dock) move(ctx context.Context, project, name string, files int) (m mov
 	if err != nil {
 		return m, err
 	}
-	defer func() { err = errors.Join(err, d.away(p)) }()
+	defer func() { err = errors.Join(err, away(p)) }()
 	m.filled = b.phases["files"] / 1000
 	own, err := d.container(ctx)
 	if err != nil {
@@ -166,7 +166,7 @@ func (d *dock) move(ctx context.Context, project, name string, files int) (m mov
 	m.putIn = time.Since(from).Seconds()
 
 	diff := func() error {
-		return d.ask(p, map[string]any{"type": "providerGetDiffFiles", "requestId": "d"}, "providerDiffFilesResponse")
+		return ask(p, map[string]any{"type": "providerGetDiffFiles", "requestId": "d"}, "providerDiffFilesResponse")
 	}
 	if err := diff(); err != nil { // the first one sees that nothing changed
 		return m, err

@@ -74,8 +74,8 @@ func (d *dock) many(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, d.away(first)) }()
-	defer d.tend(first)()
+	defer func() { err = errors.Join(err, away(first)) }()
+	defer tend(first)()
 	like, err := d.like(ctx)
 	if err != nil {
 		return err
@@ -90,13 +90,13 @@ func (d *dock) many(ctx context.Context) (err error) {
 	idle := make([]func(), n) // ends what is done with those that were answered
 	ours, err := atOnce(n, func(i int) error {
 		_, err := d.begin(peers[i], project, "many"+strconv.Itoa(i), nil)
-		idle[i] = d.tend(peers[i])
+		idle[i] = tend(peers[i])
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	if _, err := atOnce(n, func(i int) error { idle[i](); return d.away(peers[i]) }); err != nil {
+	if _, err := atOnce(n, func(i int) error { idle[i](); return away(peers[i]) }); err != nil {
 		return err
 	}
 	name := func(i int) string { return fmt.Sprintf("codebolt-bench-%s-%d", d.bare, i) }

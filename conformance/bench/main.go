@@ -81,7 +81,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	defer b.cleanup()
 	for _, measure := range []func(context.Context) error{
-		b.transfers, b.forwarding, b.tree, b.diff, b.starts, b.docker,
+		b.transfers, b.forwarding, b.tree, b.diff, b.starts, b.docker, b.ssh,
 	} {
 		if err := measure(ctx); err != nil {
 			return err

@@ -58,7 +58,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout *os.File, s
 		case "launch":
 			return launch(ctx, args[1:], stdin, stdout, stderr)
 		case outpost.Subcommand:
-			return outpost.Serve(ctx, stdin, stdout, stderr)
+			return outpost.Serve(ctx, args[1:], stdin, stdout, stderr)
 		case "sum":
 			return sum(stdout, stderr)
 		}

@@ -35,7 +35,7 @@ func (d *dock) memory(ctx context.Context, p *peer) error {
 	if err != nil {
 		return err
 	}
-	d.bound(rowMemory+", of the provider", "MiB", []float64{provider}, 15)
+	d.bound(rowMemory+", of the provider", []float64{provider}, 15)
 	d.reported(rowMemory+", of the runtime", "", "MiB", []float64{runtime}, nil)
 	return nil
 }

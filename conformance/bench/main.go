@@ -176,8 +176,9 @@ func (b *bench) reported(work, bare, unit string, ours, theirs []float64) {
 	b.say(r)
 }
 
-// bound makes the row of an absolute figure.
-func (b *bench) bound(work, unit string, ours []float64, goal float64) {
+// bound makes the row of an amount of memory.
+func (b *bench) bound(work string, ours []float64, goal float64) {
+	const unit = "MiB"
 	r := row{Work: work, Unit: unit, Ours: median(ours), Samples: len(ours), Goal: fmt.Sprintf("≤ %g %s", goal, unit)}
 	r.Met = r.Ours <= goal
 	b.rows = append(b.rows, r)

@@ -52,6 +52,7 @@ func (l *listener) port() int { return l.net.Addr().(*net.TCPAddr).Port }
 
 // spawn starts a process and waits for its WebSocket.
 func (l *listener) spawn(ctx context.Context, cmd *exec.Cmd) (*peer, error) {
+	l.turnAway()
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
@@ -64,6 +65,19 @@ func (l *listener) spawn(ctx context.Context, cmd *exec.Cmd) (*peer, error) {
 	_ = cmd.Process.Kill() // it may have ended by itself
 	_ = cmd.Wait()
 	return nil, fmt.Errorf("%s did not connect", cmd.Path)
+}
+
+// turnAway ends connections that nobody waits for: a peer whose connection was ended
+// before it was told to end may have come again.
+func (l *listener) turnAway() {
+	for {
+		select {
+		case conn := <-l.conns:
+			_ = conn.Close() // its peer has gone
+		default:
+			return
+		}
+	}
 }
 
 // call writes a request and reads frames until the answer of that name.

@@ -148,7 +148,7 @@ func (f *far) starting(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	f.bound(rowFarMemory, "MiB", []float64{idle}, 15)
+	f.bound(rowFarMemory, []float64{idle}, 15)
 	if err := away(first); err != nil {
 		return err
 	}

@@ -131,8 +131,8 @@ func (b *bench) transfers(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	b.bound("memory, idle", "MiB", []float64{idle}, 15)
-	b.bound("memory, after load", "MiB", []float64{after}, 40)
+	b.bound("memory, idle", []float64{idle}, 15)
+	b.bound("memory, after load", []float64{after}, 40)
 	return nil
 }
 

@@ -51,12 +51,12 @@ func (servers) Doctor(ctx context.Context, req *provider.DoctorRequest) []provid
 
 // examine looks at a host.
 func examine(ctx context.Context, client *sshconn.Client, cfg *config, configured string) []provider.Finding {
-	m, err := look(ctx, client)
+	m, _, err := look(ctx, client, cfg.ProgramDir, nil)
 	if err != nil {
 		return []provider.Finding{provider.Found("system", "", err)}
 	}
-	found := []provider.Finding{provider.Found("system", fmt.Sprintf("%s/%s, home %s", m.system, m.arch, m.home), nil)}
-	programs, err := placed("programDir", cfg.ProgramDir, m.home)
+	found := []provider.Finding{provider.Found("system", fmt.Sprintf("%s/%s, home %s", m.System, m.Arch, m.Home), nil)}
+	programs, err := placed("programDir", cfg.ProgramDir, m.Home)
 	p, perr := openProgram(configured, m)
 	if perr == nil {
 		defer p.Close()
@@ -72,7 +72,7 @@ func examine(ctx context.Context, client *sshconn.Client, cfg *config, configure
 		}
 	}
 	found = append(found, provider.Found("program", detail, err))
-	dir, err := placed("dir", cfg.Dir, m.home)
+	dir, err := placed("dir", cfg.Dir, m.Home)
 	if err != nil {
 		return append(found, provider.Found("folder", "", err))
 	}

@@ -25,26 +25,51 @@ func (s *site) prepare(ctx context.Context) error {
 		return err
 	}
 	defer s.unlock()
-	answer, err := s.ask(ctx, &outpost.Request{Do: outpost.Make})
-	if err != nil {
-		return err
+	unsaid, err := s.stock(ctx)
+	if err == nil && unsaid {
+		_, err = s.ask(ctx, &outpost.Request{Do: outpost.Filled})
 	}
-	if answer.Filled {
-		s.prepared = true
-		return nil
+	s.prepared = err == nil
+	return err
+}
+
+// stock is prepare, but for telling the host that the files are there: when that has
+// to be told, it is unsaid. Only who has the turn calls it.
+func (s *site) stock(ctx context.Context) (unsaid bool, err error) {
+	answer, err := s.ask(ctx, &outpost.Request{Do: outpost.Make})
+	if err != nil || answer.Filled {
+		return false, err
 	}
 	if s.prepared && answer.Made {
 		s.tell().Warn("the environment's folder on the host is gone; a new one is filled with the files as they were last seen here")
 	}
 	if err := s.tell().Phase(ctx, "files", s.fill); err != nil {
-		return err
+		return false, err
 	}
-	if err := s.postCreate(ctx); err != nil {
-		return err
+	return true, s.postCreate(ctx)
+}
+
+// launch starts a runtime in the folder, which is seen to when it is not as it should
+// be. That it is, is not asked for beforehand: each question is a way there and back.
+func (s *site) launch(ctx context.Context, launch *outpost.Launch) (*outpost.Answer, error) {
+	if err := s.lock(ctx); err != nil {
+		return nil, err
 	}
-	_, err = s.ask(ctx, &outpost.Request{Do: outpost.Filled})
+	defer s.unlock()
+	request := &outpost.Request{Do: outpost.Start, Launch: launch}
+	if s.prepared {
+		answer, err := s.ask(ctx, request)
+		if err != nil || answer.Record != nil {
+			return answer, err
+		}
+	}
+	var err error
+	if request.Filled, err = s.stock(ctx); err != nil {
+		return nil, err
+	}
+	answer, err := s.ask(ctx, request)
 	s.prepared = err == nil
-	return err
+	return answer, err
 }
 
 func (s *site) fill(ctx context.Context) error {
@@ -118,6 +143,6 @@ func (s *site) preStop(ctx context.Context) {
 func (s *site) hook(argv []string) func(context.Context, io.Writer) (int, error) {
 	return func(ctx context.Context, out io.Writer) (int, error) {
 		request := &outpost.Request{Do: outpost.Exec, Folder: s.facts.Folder, Argv: argv, Env: s.variables(nil)}
-		return outpost.AskExec(ctx, s.asked, request, out)
+		return outpost.AskExec(ctx, s.run, request, out)
 	}
 }

@@ -33,7 +33,7 @@ func (servers) Logs(ctx context.Context, req provider.LogsRequest) error {
 		argv = append(argv, "-f")
 	}
 	folder := s.facts.Folder
-	status, err := outpost.AskExec(ctx, s.asked, &outpost.Request{Do: outpost.Exec, Folder: folder, Argv: append(argv, path.Join(folder.Run(), "log"))}, req.Stdout)
+	status, err := outpost.AskExec(ctx, s.run, &outpost.Request{Do: outpost.Exec, Folder: folder, Argv: append(argv, path.Join(folder.Run(), "log"))}, req.Stdout)
 	if err == nil && status != 0 {
 		err = wire.Errorf(wire.NotFound, "remote server: there is no log on %s yet", shown(s.cfg.target))
 	}

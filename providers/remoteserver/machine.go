@@ -5,8 +5,10 @@ import (
 	"context"
 	"io"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/codeboltai/codebolt-providers/shared/outpost"
 	"github.com/codeboltai/codebolt-providers/shared/runtime"
@@ -17,17 +19,18 @@ import (
 
 // machine is what is known of a host.
 type machine struct {
-	system string // as Go calls it, like arch
-	arch   string
-	home   string // of the user there
-	// program is codebolt-runtime there; "" until it is.
-	program string
+	System string `json:"system"` // as Go calls it, like Arch
+	Arch   string `json:"arch"`
+	Home   string `json:"home"` // of the user there
 }
 
 // The scripts are one line each, without what sshconn.Quote refuses.
 const (
-	// probeScript tells what machine it is.
-	probeScript = `uname -s && uname -m && cd && pwd`
+	// probeScript tells what machine it is, and then which codebolt-runtime it has, of
+	// those with the hashes that follow, by processor, in the folder $1: relative to the
+	// home.
+	probeScript = `uname -s && m=$(uname -m) && echo "$m" && cd && pwd || exit 71; d="$1"; shift; ` +
+		`while test $# -gt 1; do if test "$1" = "$m"; then d="$d/$2/codebolt-runtime"; test -x "$d" && exec "$d" sum; exit 0; fi; shift 2; done`
 	// uploadScript puts a program of $2 bytes with the hash $3 into the folder $1,
 	// whole or not at all. Whoever was killed at that has left a file, which is taken
 	// away after a day.
@@ -48,28 +51,42 @@ var architectures = map[string]string{
 	"armv6l": "arm", "armv7l": "arm", "armv8l": "arm", "riscv64": "riscv64", "ppc64le": "ppc64le", "s390x": "s390x", "loongarch64": "loong64",
 }
 
-// look finds out what machine is at the other end.
-func look(ctx context.Context, client *sshconn.Client) (*machine, error) {
+// look finds out what machine is at the other end, and the hash of the codebolt-runtime
+// in a folder of it that is one of those known here, by architecture; "" when there is
+// none.
+func look(ctx context.Context, client *sshconn.Client, dir string, known map[string]string) (m *machine, sum string, err error) {
+	if dir = path.Clean(dir); dir == "~" || strings.HasPrefix(dir, "~/") {
+		dir = path.Clean("." + dir[1:])
+	}
+	argv := []string{"/bin/sh", "-c", probeScript, "sh", dir}
+	for name, arch := range architectures {
+		if sum := known[arch]; sum != "" {
+			argv = append(argv, name, sum)
+		}
+	}
 	var out, said bytes.Buffer
-	status, err := client.Run(ctx, sshconn.Command{Argv: []string{"/bin/sh", "-c", probeScript}, Stdout: &out, Stderr: &said})
+	status, err := client.Run(ctx, sshconn.Command{Argv: argv, Stdout: &out, Stderr: &said})
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	lines := strings.Split(strings.TrimSuffix(out.String(), "\n"), "\n")
 	where := client.Describe()
 	switch {
 	case len(lines) < 2 || lines[0] == "":
-		return nil, wire.Errorf(wire.Unsupported, "remote server: %s does not say what system it is: %s", where, complaint(said.Bytes()))
+		return nil, "", wire.Errorf(wire.Unsupported, "remote server: %s does not say what system it is: %s", where, complaint(said.Bytes()))
 	case lines[0] != "Linux":
-		return nil, wire.Errorf(wire.Unsupported, "remote server: %s is a %s host; environments need one with Linux", where, strings.ToValidUTF8(lines[0], "?"))
-	case status != 0 || len(lines) != 3 || !path.IsAbs(lines[2]):
-		return nil, wire.Errorf(wire.NotFound, "remote server: the user of %s has no home directory there: %s", where, complaint(said.Bytes()))
+		return nil, "", wire.Errorf(wire.Unsupported, "remote server: %s is a %s host; environments need one with Linux", where, strings.ToValidUTF8(lines[0], "?"))
+	case status == 71 || len(lines) < 3 || !path.IsAbs(lines[2]):
+		return nil, "", wire.Errorf(wire.NotFound, "remote server: the user of %s has no home directory there: %s", where, complaint(said.Bytes()))
 	}
 	arch := architectures[lines[1]]
 	if arch == "" {
-		return nil, wire.Errorf(wire.Unsupported, "remote server: %s has processors called %q, for which there is no codebolt-runtime", where, lines[1])
+		return nil, "", wire.Errorf(wire.Unsupported, "remote server: %s has processors called %q, for which there is no codebolt-runtime", where, lines[1])
 	}
-	return &machine{system: "linux", arch: arch, home: path.Clean(lines[2])}, nil
+	if status == 0 && len(lines) == 4 {
+		sum = strings.TrimSpace(lines[3])
+	}
+	return &machine{System: "linux", Arch: arch, Home: path.Clean(lines[2])}, sum, nil
 }
 
 // complaint is what a program on the host said, for a sentence.
@@ -82,8 +99,11 @@ func complaint(said []byte) string {
 	return strings.ToValidUTF8(string(text), "?")
 }
 
-// host is the machine, looked at when the first needs it.
-func (s *site) host(ctx context.Context) (*machine, error) {
+// likely are the architectures whose programs are looked for at the first look.
+var likely = []string{"amd64", "arm64"}
+
+// arrive is the machine, looked at when the first needs it.
+func (s *site) arrive(ctx context.Context) (*machine, error) {
 	client, err := s.client(ctx)
 	if err != nil {
 		return nil, err
@@ -94,24 +114,68 @@ func (s *site) host(ctx context.Context) (*machine, error) {
 	if m != nil {
 		return m, nil
 	}
-	if m, err = look(ctx, client); err != nil {
+	known := map[string]string{}
+	for _, arch := range likely {
+		if sum, err := s.sums.of(s.program, arch); err == nil { // else it is told when it is needed
+			known[arch] = sum
+		}
+	}
+	m, sum, err := look(ctx, client, s.cfg.ProgramDir, known)
+	if err != nil {
 		return nil, err
+	}
+	at := ""
+	if sum != "" && sum == known[m.Arch] {
+		if at, err = s.programAt(m, sum); err != nil {
+			return nil, err
+		}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.machine = m
+	s.machine, s.there = m, at
 	return m, nil
+}
+
+// programAt is where codebolt-runtime with a hash is on a machine.
+func (s *site) programAt(m *machine, sum string) (string, error) {
+	dir, err := placed("programDir", s.cfg.ProgramDir, m.Home)
+	return path.Join(dir, sum, "codebolt-runtime"), err
+}
+
+// sums are the hashes of this machine's programs for others, by architecture. They are
+// safe for concurrent use.
+type sums struct {
+	mu    sync.Mutex
+	known map[string]string
+}
+
+func (s *sums) of(configured, arch string) (string, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if sum := s.known[arch]; sum != "" {
+		return sum, nil
+	}
+	p, err := runtime.OpenProgram(configured, "linux", arch)
+	if err != nil {
+		return "", err
+	}
+	defer p.Close()
+	if s.known == nil {
+		s.known = map[string]string{}
+	}
+	s.known[arch] = p.Sum
+	return p.Sum, nil
 }
 
 // programOn is codebolt-runtime on the host. It is put there when it is not, and once
 // in each of this program's lives it is looked whether it is still the same.
 func (s *site) programOn(ctx context.Context) (string, error) {
-	m, err := s.host(ctx)
+	m, err := s.arrive(ctx)
 	if err != nil {
 		return "", err
 	}
 	s.mu.Lock()
-	at := m.program
+	at := s.there
 	s.mu.Unlock()
 	if at != "" {
 		return at, nil
@@ -125,12 +189,13 @@ func (s *site) programOn(ctx context.Context) (string, error) {
 		return "", err
 	}
 	defer p.Close()
-	dir, err := placed("programDir", s.cfg.ProgramDir, m.home)
-	if err != nil {
+	if at, err = s.programAt(m, p.Sum); err != nil {
 		return "", err
 	}
-	at = path.Join(dir, p.Sum, "codebolt-runtime")
-	there, err := p.isAt(ctx, client, at)
+	there := false
+	if !slices.Contains(likely, m.Arch) { // else it has been looked for
+		there, err = p.isAt(ctx, client, at)
+	}
 	if err == nil && !there {
 		err = s.tell().Phase(ctx, "upload", func(ctx context.Context) error { return p.upload(ctx, client, path.Dir(at)) })
 	}
@@ -139,7 +204,7 @@ func (s *site) programOn(ctx context.Context) (string, error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	m.program = at
+	s.there = at
 	return at, nil
 }
 
@@ -147,7 +212,7 @@ func (s *site) programOn(ctx context.Context) (string, error) {
 type program struct{ *runtime.Program }
 
 func openProgram(configured string, m *machine) (*program, error) {
-	p, err := runtime.OpenProgram(configured, m.system, m.arch)
+	p, err := runtime.OpenProgram(configured, m.System, m.Arch)
 	if err != nil {
 		return nil, wire.Errorf(wire.CodeOf(err), "remote server: %w", err)
 	}
@@ -236,11 +301,6 @@ func (e *end) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// asked is run for a request.
-func (s *site) asked(ctx context.Context, arg string, stdin io.Reader, stdout, stderr io.Writer) (int, error) {
-	return s.run(ctx, []string{arg}, stdin, stdout, stderr)
-}
-
 // ask asks codebolt-runtime on the host for something about the folder. What is asked
 // is asked again when the connection broke: none of it does harm twice.
 func (s *site) ask(ctx context.Context, r *outpost.Request) (*outpost.Answer, error) {
@@ -253,7 +313,10 @@ func (s *site) ask(ctx context.Context, r *outpost.Request) (*outpost.Answer, er
 		if err != nil {
 			return nil, err
 		}
-		answer, err := outpost.Ask(ctx, s.asked, r)
+		if answer, err := s.askAhead(ctx, client, r); answer != nil {
+			return answer, err
+		}
+		answer, err := outpost.Ask(ctx, s.run, r)
 		if err == nil {
 			return answer, nil
 		}
@@ -261,6 +324,43 @@ func (s *site) ask(ctx context.Context, r *outpost.Request) (*outpost.Answer, er
 			return nil, located(err, client)
 		}
 	}
+}
+
+// askAhead asks the program where the record says that it is, as long as nobody has
+// looked: that is one way there and back instead of three. Without an answer it is
+// asked after a look. What another program is asked does nothing.
+func (s *site) askAhead(ctx context.Context, client *sshconn.Client, r *outpost.Request) (*outpost.Answer, error) {
+	s.mu.Lock()
+	m, known := s.facts.Machine, s.machine != nil
+	s.mu.Unlock()
+	if known || m.Home == "" {
+		return nil, nil
+	}
+	sum, err := s.sums.of(s.program, m.Arch)
+	if err != nil {
+		return nil, err
+	}
+	at, err := s.programAt(&m, sum)
+	if err != nil {
+		return nil, err
+	}
+	ahead := *r
+	ahead.Want = sum
+	answer, err := outpost.Ask(ctx, func(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) (int, error) {
+		return client.Run(ctx, sshconn.Command{Argv: append([]string{at}, args...), Stdin: stdin, Stdout: stdout, Stderr: stderr})
+	}, &ahead)
+	if answer == nil || answer.By != sum {
+		return nil, err
+	}
+	s.mu.Lock()
+	if s.machine == nil {
+		s.machine, s.there = &m, at
+	}
+	s.mu.Unlock()
+	if err != nil {
+		err = located(err, client)
+	}
+	return answer, err
 }
 
 // located says of an error of the host which host it was.

@@ -47,6 +47,7 @@ func (servers) Open(ctx context.Context, req *provider.OpenRequest) (provider.En
 	}
 	s := newSite(req, cfg)
 	req.Undo("connection to the host", func(context.Context) error { return s.close() })
+	s.connect(ctx) // beside what is done here
 	env := &environment{site: s}
 	env.Environment, err = worktree.Open(ctx, req, worktree.Spec{Kind: kind, Launcher: s, Beside: s.beside()})
 	if err != nil {

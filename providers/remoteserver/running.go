@@ -46,7 +46,8 @@ type running struct {
 	once  sync.Once
 
 	mu     sync.Mutex
-	ending error // why it has ended
+	tried  net.Conn // that the host forwards; for the first who dials
+	ending error    // why it has ended
 }
 
 // Start implements runtime.Launcher: it sees to the folder, and starts the runtime
@@ -59,9 +60,6 @@ func (s *site) Start(ctx context.Context, spec runtime.Spec) (runtime.Handle, er
 	if err != nil {
 		return nil, wire.Errorf(wire.CodeOf(err), "remote server: keep the runtime's token: %w", err)
 	}
-	if err := s.prepare(ctx); err != nil {
-		return nil, err
-	}
 	launch := &outpost.Launch{
 		Instance: spec.Instance, Name: spec.Name, Token: token, Protected: spec.Protected, Env: s.variables(spec.Env),
 		OwnerTimeoutMS: spec.OwnerTimeout.Milliseconds(), StartTimeoutMS: spec.StartTimeout.Milliseconds(),
@@ -69,7 +67,7 @@ func (s *site) Start(ctx context.Context, spec runtime.Spec) (runtime.Handle, er
 	if up := spec.Upstream; up != nil {
 		launch.Command, launch.Port = up.Command, cmp.Or(up.Port, upstreamPort)
 	}
-	answer, err := s.ask(ctx, &outpost.Request{Do: outpost.Start, Launch: launch})
+	answer, err := s.launch(ctx, launch)
 	if err != nil {
 		return nil, err
 	}
@@ -124,10 +122,7 @@ func (s *site) handle(ctx context.Context, dir string, record *resource.RuntimeR
 		if err != nil {
 			return err
 		}
-		conn, err := h.forwarded(ctx, client)
-		if err == nil {
-			_ = conn.Close() // it was only tried
-		}
+		h.tried, err = h.forwarded(ctx, client)
 		return err
 	})
 	if h.forward = err == nil; err != nil {
@@ -195,6 +190,9 @@ func (h *running) dial(ctx context.Context) (net.Conn, error) {
 		return nil, err
 	}
 	if h.forward {
+		if conn := h.first(); conn != nil && client.Err() == nil {
+			return conn, nil
+		}
 		return h.forwarded(ctx, client)
 	}
 	at, err := h.site.programOn(ctx)
@@ -202,6 +200,15 @@ func (h *running) dial(ctx context.Context) (net.Conn, error) {
 		return nil, err
 	}
 	return client.Pipe(ctx, at, "connect", h.record.Address)
+}
+
+// first is the connection by which it was tried whether the host forwards, once.
+func (h *running) first() net.Conn {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	conn := h.tried
+	h.tried = nil
+	return conn
 }
 
 // heard is a connection to a runtime whose end is told.
@@ -285,6 +292,9 @@ func (h *running) Agents(ctx context.Context) (int, error) {
 func (h *running) Release() {
 	h.letGo()
 	h.look.Wait()
+	if conn := h.first(); conn != nil {
+		_ = conn.Close() // nobody has used it
+	}
 }
 
 // Stop implements runtime.Handle.

@@ -21,8 +21,9 @@ import (
 
 // facts is what the ownership record keeps of an environment's folder on a host.
 type facts struct {
-	Folder outpost.Folder `json:"folder"`
-	Host   address        `json:"host"`
+	Folder  outpost.Folder `json:"folder"`
+	Host    address        `json:"host"`
+	Machine machine        `json:"machine,omitzero"` // what it was like then
 	// Prepared tells that the files are a snapshot's, in which what postCreate does is
 	// done.
 	Prepared bool `json:"prepared,omitzero"`
@@ -53,13 +54,16 @@ type site struct {
 
 	mu      sync.Mutex
 	line    *sshconn.Line
+	attempt *attempt
 	machine *machine // once it is known
+	there   string   // codebolt-runtime on it; "" until it is known
 	facts   facts
 	report  provider.Reporter // while the environment is being opened
 
 	path     string // of the worktree
 	program  string // the setting runtime.path
-	prepared bool   // the folder has been there with its files; under busy once it is open
+	sums     sums
+	prepared bool // the folder has been there with its files; under busy once it is open
 }
 
 // newSite prepares the site of an environment that is about to be opened.
@@ -161,7 +165,7 @@ func (s *site) plan(ctx context.Context, wt gitrepo.Worktree, from wire.Raw) (an
 	s.path = wt.Path
 	var m *machine
 	err := s.tell().Phase(ctx, "host", func(ctx context.Context) (err error) {
-		if m, err = s.host(ctx); err == nil {
+		if m, err = s.arrive(ctx); err == nil {
 			// Of use to all environments, and to take back what is made of this one.
 			_, err = s.programOn(ctx)
 		}
@@ -170,7 +174,7 @@ func (s *site) plan(ctx context.Context, wt gitrepo.Worktree, from wire.Raw) (an
 	if err != nil {
 		return nil, err
 	}
-	dir, err := placed("dir", s.cfg.Dir, m.home)
+	dir, err := placed("dir", s.cfg.Dir, m.Home)
 	if err != nil {
 		return nil, err
 	}
@@ -183,7 +187,7 @@ func (s *site) plan(ctx context.Context, wt gitrepo.Worktree, from wire.Raw) (an
 			Host: s.cfg.target.Host, User: s.cfg.target.User, Port: s.cfg.target.Port, ProgramDir: s.cfg.ProgramDir,
 			IdentityFiles: s.cfg.IdentityFiles, KnownHosts: s.cfg.KnownHosts, StrictHostKey: s.cfg.StrictHostKey,
 		},
-		Prepared: len(from) > 0,
+		Machine: *m, Prepared: len(from) > 0,
 	}
 	return s.facts, nil
 }
@@ -215,6 +219,9 @@ func (s *site) client(ctx context.Context) (*sshconn.Client, error) {
 	}
 	line, known := s.line, s.machine != nil
 	s.mu.Unlock()
+	if err := s.attempted(ctx); err != nil {
+		return nil, err
+	}
 	for until := time.Now().Add(patience); ; {
 		client, err := line.Client(ctx)
 		if err == nil || !known || wire.CodeOf(err) != wire.Unavailable || time.Now().After(until) {
@@ -225,6 +232,47 @@ func (s *site) client(ctx context.Context) (*sshconn.Client, error) {
 			return nil, err
 		case <-time.After(againAfter):
 		}
+	}
+}
+
+// attempt is a connection that is being made for whoever needs it first.
+type attempt struct {
+	done chan struct{}
+	err  error // before done is closed
+}
+
+// connect begins to connect to the host, for whoever needs it first, who hears of what
+// fails. It returns at once.
+func (s *site) connect(ctx context.Context) {
+	line, a := sshconn.NewLine(s.cfg.target, s.cfg.options(s.log)), &attempt{done: make(chan struct{})}
+	s.mu.Lock()
+	s.line, s.attempt = line, a
+	s.mu.Unlock()
+	go func() { // ends with ctx, and when the line is closed
+		defer close(a.done)
+		_, a.err = line.Client(ctx)
+	}()
+	go func() {
+		for _, arch := range likely {
+			_, _ = s.sums.of(s.program, arch) // whoever needs it hears of that, too
+		}
+	}()
+}
+
+// attempted waits for the connection that connect began, and is its error: once.
+func (s *site) attempted(ctx context.Context) error {
+	s.mu.Lock()
+	a := s.attempt
+	s.attempt = nil
+	s.mu.Unlock()
+	if a == nil {
+		return nil
+	}
+	select {
+	case <-a.done:
+		return a.err
+	case <-ctx.Done():
+		return nil // who asks for the connection says so
 	}
 }
 

@@ -17,8 +17,8 @@ import (
 )
 
 // here serves requests in this process.
-func here(ctx context.Context, _ string, stdin io.Reader, stdout, stderr io.Writer) (int, error) {
-	return outpost.Serve(ctx, stdin, stdout, stderr), nil
+func here(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) (int, error) {
+	return outpost.Serve(ctx, args[1:], stdin, stdout, stderr), nil
 }
 
 func folder(t *testing.T) outpost.Folder {
@@ -239,7 +239,7 @@ func TestAProgramBesideTheFilesEndsWithWhoeverAskedForIt(t *testing.T) {
 		t.Fatal(err)
 	}
 	begun := time.Now()
-	if status := outpost.Serve(t.Context(), strings.NewReader(string(text)+"\n"), io.Discard, io.Discard); status != 128+9 || time.Since(begun) > 10*time.Second {
+	if status := outpost.Serve(t.Context(), nil, strings.NewReader(string(text)+"\n"), io.Discard, io.Discard); status != 128+9 || time.Since(begun) > 10*time.Second {
 		t.Errorf("status %d after %v", status, time.Since(begun))
 	}
 }

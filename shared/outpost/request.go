@@ -3,6 +3,7 @@ package outpost
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"errors"
 	"io"
 
@@ -15,7 +16,7 @@ const (
 	Look   = "look"   // how the folder is; changes nothing
 	Make   = "make"   // the folder, unless it is there and ours
 	Filled = "filled" // note that the folder has its files
-	Start  = "start"  // a runtime; what an earlier one left running is ended
+	Start  = "start"  // a runtime in a folder that has its files; what an earlier one left running is ended
 	Adopt  = "adopt"  // find the runtime that Record tells of
 	Alive  = "alive"  // whether its process still runs
 	Stop   = "stop"   // it, in good order within Grace, else by force
@@ -25,8 +26,12 @@ const (
 
 // Request is one thing that is asked.
 type Request struct {
-	Do      string                 `json:"do"`
-	Folder  Folder                 `json:"folder"`
+	Do     string `json:"do"`
+	Folder Folder `json:"folder"`
+	// Want is the SHA-256, in hexadecimal digits, of the program that is to serve it:
+	// another does nothing. "" is any.
+	Want    string                 `json:"want,omitzero"`
+	Filled  bool                   `json:"filled,omitzero"`  // for Start: note first that the folder has its files
 	Launch  *Launch                `json:"launch,omitzero"`  // for Start
 	Record  resource.RuntimeRecord `json:"record,omitzero"`  // for Adopt, Alive, Stop and Remove; its Dir is the folder's
 	GraceMS int64                  `json:"graceMs,omitzero"` // for Stop and Remove
@@ -52,21 +57,27 @@ type Launch struct {
 // Answer is what comes of it.
 type Answer struct {
 	wire.Problem
-	There  bool                    `json:"there,omitzero"`  // of Look: the folder is there, and ours
-	Filled bool                    `json:"filled,omitzero"` // of Look and Make: the folder has its files
+	By     string                  `json:"by,omitzero"`     // of a request with Want: the SHA-256 of the program
+	There  bool                    `json:"there,omitzero"`  // of Look and Start: the folder is there, and ours
+	Filled bool                    `json:"filled,omitzero"` // of Look, Make and Start: the folder has its files
 	Made   bool                    `json:"made,omitzero"`   // of Make: just now
-	Record *resource.RuntimeRecord `json:"record,omitzero"` // of Start and Adopt
+	Record *resource.RuntimeRecord `json:"record,omitzero"` // of Start and Adopt; Start starts nothing in a folder without its files
 	Alive  bool                    `json:"alive,omitzero"`  // of Alive
 	Said   string                  `json:"said,omitzero"`   // of Alive, when it does not run: the end of its log
 }
 
-// Run runs codebolt-runtime on the other machine with an argument.
-type Run func(ctx context.Context, arg string, stdin io.Reader, stdout, stderr io.Writer) (status int, err error)
+// Run runs codebolt-runtime on the other machine with arguments.
+type Run func(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) (status int, err error)
 
-// Subcommand is the argument with which codebolt-runtime serves a request.
+// Subcommand is the argument with which codebolt-runtime serves a request: the one in
+// the argument behind it, encoded in base64url, or else the one on stdin.
 const Subcommand = "outpost"
 
-// Ask asks. Errors of the other side keep their kind.
+// secret tells that a request may hold what no command line may show.
+func (r *Request) secret() bool { return r.Launch != nil || len(r.Env) > 0 || len(r.Argv) > 0 }
+
+// Ask asks. Errors of the other side keep their kind. What holds no secret is asked by
+// an argument, as what is read from stdin takes a connection one round trip more.
 func Ask(ctx context.Context, run Run, r *Request) (*Answer, error) {
 	asked, err := wire.Marshal(r)
 	if err != nil {
@@ -74,7 +85,13 @@ func Ask(ctx context.Context, run Run, r *Request) (*Answer, error) {
 	}
 	var out bytes.Buffer
 	var said tail
-	status, err := run(ctx, Subcommand, bytes.NewReader(append(asked, '\n')), &out, &said)
+	args, stdin := []string{Subcommand}, io.Reader(nil)
+	if r.secret() {
+		stdin = bytes.NewReader(append(asked, '\n'))
+	} else {
+		args = append(args, base64.RawURLEncoding.EncodeToString(asked))
+	}
+	status, err := run(ctx, args, stdin, &out, &said)
 	if err != nil {
 		return nil, err
 	}
@@ -95,7 +112,7 @@ func AskExec(ctx context.Context, run Run, r *Request, out io.Writer) (status in
 	in, feed := io.Pipe()
 	defer func() { _ = feed.CloseWithError(errors.New("it is over")) }()
 	go func() { _, _ = feed.Write(append(asked, '\n')) }() // what is left open says that we are there
-	return run(ctx, Subcommand, in, out, io.Discard)
+	return run(ctx, []string{Subcommand}, in, out, io.Discard)
 }
 
 // tail keeps the end of what is written.

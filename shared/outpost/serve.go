@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -24,10 +25,11 @@ import (
 // maxRequest is the longest request that is read, in bytes.
 const maxRequest = 4 << 20
 
-// Serve serves the one request on stdin and returns the status to exit with.
-func Serve(ctx context.Context, stdin io.Reader, stdout, stderr io.Writer) int {
+// Serve serves the one request in the arguments behind [Subcommand], or else on stdin,
+// and returns the status to exit with.
+func Serve(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	in := bufio.NewReader(stdin)
-	line, err := readLine(in)
+	line, err := readRequest(args, in)
 	r := &Request{}
 	if err == nil {
 		err = wire.Unmarshal(line, r)
@@ -36,11 +38,14 @@ func Serve(ctx context.Context, stdin io.Reader, stdout, stderr io.Writer) int {
 		return r.exec(ctx, in, stdout, stderr)
 	}
 	answer := &Answer{}
-	if err == nil {
+	if err == nil && r.Want != "" {
+		answer.By, err = Sum()
+	}
+	if err == nil && answer.By == r.Want {
 		err = r.serve(ctx, answer)
 	}
 	if err != nil {
-		answer = &Answer{Problem: wire.ProblemOf(failed(r, err))}
+		answer = &Answer{By: answer.By, Problem: wire.ProblemOf(failed(r, err))}
 	}
 	text, merr := wire.Marshal(answer)
 	if merr == nil {
@@ -53,6 +58,16 @@ func Serve(ctx context.Context, stdin io.Reader, stdout, stderr io.Writer) int {
 		return 1
 	}
 	return 0
+}
+
+func readRequest(args []string, in *bufio.Reader) ([]byte, error) {
+	switch len(args) {
+	case 0:
+		return readLine(in)
+	case 1:
+		return base64.RawURLEncoding.DecodeString(args[0])
+	}
+	return nil, wire.Errorf(wire.Invalid, "one request at a time")
 }
 
 func readLine(in *bufio.Reader) (line []byte, err error) {
@@ -104,7 +119,7 @@ func (r *Request) serve(ctx context.Context, answer *Answer) (err error) {
 	case Filled:
 		err = r.Folder.fill()
 	case Start:
-		answer.Record, err = r.start(ctx)
+		err = r.start(ctx, answer)
 	case Adopt:
 		root, oerr := r.Folder.open()
 		if oerr != nil {
@@ -188,27 +203,35 @@ func Sum() (string, error) {
 }
 
 // start starts a runtime in the folder.
-func (r *Request) start(ctx context.Context) (*resource.RuntimeRecord, error) {
-	root, err := r.Folder.open()
-	if err != nil {
-		return nil, err
-	}
-	defer root.Close()
+func (r *Request) start(ctx context.Context, answer *Answer) error {
 	l := r.Launch
 	if l == nil || l.Instance == "" || l.Token == "" {
-		return nil, wire.Errorf(wire.Invalid, "start: what to start is missing")
+		return wire.Errorf(wire.Invalid, "start: what to start is missing")
 	}
+	if r.Filled {
+		if err := r.Folder.fill(); err != nil {
+			return err
+		}
+	}
+	if err := r.look(answer); err != nil || !answer.Filled {
+		return err
+	}
+	root, err := r.Folder.open()
+	if err != nil {
+		return err
+	}
+	defer root.Close()
 	for _, name := range []string{filesName, runName} { // somebody may have removed them
 		if err := root.MkdirAll(name, 0o700); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	if err := resource.WriteFile(filepath.Join(r.Folder.Run(), runtime.TokenFile), []byte(l.Token), 0o600); err != nil {
-		return nil, err
+		return err
 	}
 	self, err := os.Executable()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	spec := runtime.Spec{
 		Program: self, Workspace: r.Folder.Files(), Name: l.Name, Dir: r.Folder.Run(), Instance: l.Instance, Listen: r.Folder.listen(),
@@ -220,10 +243,11 @@ func (r *Request) start(ctx context.Context) (*resource.RuntimeRecord, error) {
 	}
 	p, err := runtime.Start(ctx, spec)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	record := p.Record()
-	return &record, nil
+	answer.Record = &record
+	return nil
 }
 
 // maxSocket is the longest path that a unix socket can have on every system.

@@ -26,6 +26,7 @@ type login struct {
 	tried   []string // methods and keys, for people
 	allowed []string // the methods the server spoke of last
 	silent  bool     // the last keyboard-interactive try asked nothing
+	refused error    // a question was not answered
 }
 
 // step is the [ssh.ClientAuthCallback].
@@ -68,9 +69,9 @@ func (l *login) step(c *ssh.ClientAuthContext) (ssh.AuthMethod, error) {
 }
 
 // again counts the tries of a method that asks; false when they are used up or
-// nobody can be asked.
+// nobody can be asked or wants to answer.
 func (l *login) again(method string) bool {
-	if l.hop.ask == nil || l.asked[method] >= l.hop.host.passwordTries {
+	if l.hop.ask == nil || l.refused != nil || l.asked[method] >= l.hop.host.passwordTries {
 		return false
 	}
 	if l.asked[method] == 0 {
@@ -81,7 +82,16 @@ func (l *login) again(method string) bool {
 }
 
 func (l *login) password() (string, error) {
-	return l.hop.question(l.ctx, Prompt{Kind: AskPassword, Text: "Password of " + l.hop.host.String() + ":"})
+	return l.question(Prompt{Kind: AskPassword, Text: "Password of " + l.hop.host.String() + ":", Again: l.asked["password"] > 1})
+}
+
+// question asks a person, and no more once there was no answer.
+func (l *login) question(p Prompt) (string, error) {
+	answer, err := l.hop.question(l.ctx, p)
+	if err != nil {
+		l.refused = err
+	}
+	return answer, err
 }
 
 // challenge answers what a server asks in keyboard-interactive authentication.
@@ -92,7 +102,7 @@ func (l *login) challenge(_, instruction string, questions []string, echos []boo
 		if i == 0 && strings.TrimSpace(instruction) != "" {
 			question = instruction + " " + question
 		}
-		answer, err := l.hop.question(l.ctx, Prompt{Kind: AskAnswer, Text: clean(question), Echo: echos[i]})
+		answer, err := l.question(Prompt{Kind: AskAnswer, Text: clean(question), Echo: echos[i], Again: l.asked["keyboard-interactive"] > 1})
 		if err != nil {
 			return nil, err
 		}
@@ -112,6 +122,9 @@ func (l *login) story() string {
 	}
 	if len(l.allowed) > 0 {
 		text += "; the host takes " + clean(strings.Join(l.allowed, ", "))
+	}
+	if l.refused != nil {
+		text += "; " + l.refused.Error()
 	}
 	if l.hop.ask == nil && (slices.Contains(l.allowed, "password") || slices.Contains(l.allowed, "keyboard-interactive")) {
 		text += ", but nobody is there to be asked for a password"

@@ -195,8 +195,8 @@ func (h *hop) unlock(ctx context.Context, path string, data []byte) (ssh.Signer,
 	if signer := h.unlocked[path]; signer != nil {
 		return signer, nil
 	}
-	for range passphraseTries {
-		passphrase, err := h.question(ctx, Prompt{Kind: AskPassphrase, Key: path, Text: "Passphrase for the key " + path + ":"})
+	for try := range passphraseTries {
+		passphrase, err := h.question(ctx, Prompt{Kind: AskPassphrase, Key: path, Text: "Passphrase for the key " + path + ":", Again: try > 0})
 		if err != nil {
 			return nil, err
 		}

@@ -2,6 +2,7 @@ package sshconn
 
 import (
 	"context"
+	"maps"
 	"net"
 	"sync"
 
@@ -9,7 +10,9 @@ import (
 )
 
 // Line is a way to a target that lasts: a connection that broke is replaced when the
-// next one is needed. Its methods are safe for concurrent use.
+// next one is needed. Passwords and passphrases by which a connection came about are kept
+// in memory, and tried for the next one before anybody is asked again. Its methods are
+// safe for concurrent use.
 type Line struct {
 	target  Target
 	options Options
@@ -17,8 +20,17 @@ type Line struct {
 	life    context.Context
 	end     context.CancelFunc
 
+	memory map[question]string // the holder of turn's
+
 	mu   sync.Mutex
 	open *Client
+}
+
+// question is what is asked of a person.
+type question struct {
+	kind      PromptKind
+	host, key string
+	text      string
 }
 
 // NewLine prepares a line. Nothing is connected before it is needed.
@@ -55,7 +67,7 @@ func (l *Line) Client(ctx context.Context) (*Client, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(l.life, cancel)()
-	client, err := Dial(ctx, l.target, l.options)
+	client, err := l.connect(ctx)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.open = client; l.life.Err() == nil {
@@ -65,6 +77,37 @@ func (l *Line) Client(ctx context.Context) (*Client, error) {
 		_ = client.Close() // it came too late
 	}
 	return nil, wire.Errorf(wire.NotRunning, "ssh: the connection to %s is closed", l.target.Host)
+}
+
+// connect connects with what was answered before, and remembers the answers when they
+// were right. The caller has the turn.
+func (l *Line) connect(ctx context.Context) (*Client, error) {
+	if l.options.Ask == nil {
+		return Dial(ctx, l.target, l.options)
+	}
+	given := map[question]string{}
+	o := l.options
+	o.Ask = func(ctx context.Context, p Prompt) (answer string, err error) {
+		q := question{p.Kind, p.Host, p.Key, p.Text}
+		secret := p.Kind == AskPassphrase || (p.Kind == AskPassword || p.Kind == AskAnswer) && !p.Echo
+		if before, known := l.memory[q]; known && secret && !p.Again {
+			answer = before
+		} else if answer, err = l.options.Ask(ctx, p); err != nil {
+			return "", err
+		}
+		if secret {
+			given[q] = answer
+		}
+		return answer, nil
+	}
+	client, err := Dial(ctx, l.target, o)
+	if err == nil {
+		if l.memory == nil {
+			l.memory = map[question]string{}
+		}
+		maps.Copy(l.memory, given)
+	}
+	return client, err
 }
 
 // DialUnix is [Client.DialUnix] over the connection there is, or a new one.

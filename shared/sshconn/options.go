@@ -44,8 +44,9 @@ type Options struct {
 	// configuration, where "no" is taken for accept-new with a warning, and else
 	// StrictAsk. A host whose key changed is refused in every case.
 	StrictHostKey string
-	// Ask puts questions to a person or a store of secrets. Nil is for when
-	// nobody is there: what would need an answer fails and says so.
+	// Ask puts questions to a person or a store of secrets, such as [Askpass] does.
+	// Nil is for when nobody is there: what would need an answer fails and says so.
+	// After an error nothing more is asked about passwords on that hop.
 	Ask func(ctx context.Context, question Prompt) (string, error)
 	// ConnectTimeout bounds how long each hop may take from the first packet to
 	// the end of authentication, without the time that Ask and the agent take.
@@ -79,6 +80,9 @@ type Prompt struct {
 	Key  string // for AskPassphrase the file, for AskHostKey the fingerprint
 	Echo bool   // the answer may be visible while it is typed
 	Jump bool   // it is for a jump host on the way, and not for the target
+	// Again tells that the last answer to this question was wrong. It is not known of
+	// a question that was asked for a connection before this one.
+	Again bool
 }
 
 // Target is where to connect to. Host may be an alias of the configuration; an

@@ -2,8 +2,8 @@ package main
 
 import (
 	"cmp"
-	"context"
 	"log/slog"
+	"os"
 	"path"
 	"slices"
 	"strings"
@@ -30,9 +30,11 @@ type config struct {
 
 	IdentityFiles  []string      `config:"identityFiles"`
 	KnownHosts     []string      `config:"knownHosts"`
-	StrictHostKey  string        `config:"strictHostKey"` // ask, accept-new or yes; "" as in ssh_config
-	Password       string        `config:"password"`      // secret
-	Passphrase     string        `config:"passphrase"`    // secret; of the identity files
+	StrictHostKey  string        `config:"strictHostKey"`  // ask, accept-new or yes; "" as in ssh_config
+	Password       string        `config:"password"`       // secret
+	Passphrase     string        `config:"passphrase"`     // secret; of the identity files
+	PasswordFile   string        `config:"passwordFile"`   // in its first line is the password
+	PassphraseFile string        `config:"passphraseFile"` // likewise
 	ConnectTimeout time.Duration `config:"connectTimeout"`
 	KeepAlive      time.Duration `config:"keepAlive"`
 
@@ -84,6 +86,9 @@ func (c *config) check(getenv func(string) string) (err error) {
 	}
 	if c.HookTimeout < 0 || c.ConnectTimeout < 0 || c.KeepAlive < 0 {
 		return wire.Errorf(wire.Invalid, "configuration: hookTimeout, connectTimeout and keepAlive cannot be negative; 0 is the default")
+	}
+	if err := c.checkSecrets(); err != nil {
+		return err
 	}
 	c.environ, err = manifest.Variables(c.Env)
 	return err
@@ -140,24 +145,6 @@ func (c *config) options(log *slog.Logger) sshconn.Options {
 	if len(c.KnownHosts) > 0 { // else those of ssh_config
 		o.KnownHosts = c.KnownHosts
 	}
-	if c.Password != "" || c.Passphrase != "" {
-		o.Ask = c.answer
-	}
+	o.Ask = c.asking(sshconn.Askpass(os.Getenv))
 	return o
-}
-
-// answer answers what is asked while connecting, from the configuration. The password
-// is for the host alone, and not for jump hosts on the way.
-func (c *config) answer(_ context.Context, q sshconn.Prompt) (string, error) {
-	switch {
-	case q.Kind == sshconn.AskPassphrase && c.Passphrase != "":
-		return c.Passphrase, nil
-	case q.Kind == sshconn.AskPassword && c.Password != "" && !q.Jump:
-		return c.Password, nil
-	case q.Kind == sshconn.AskAnswer && c.Password != "" && !q.Jump && !q.Echo:
-		return c.Password, nil
-	case q.Kind == sshconn.AskHostKey:
-		return "", nil // which refuses it, and says what to do
-	}
-	return "", wire.Errorf(wire.Permission, "nobody is there to be asked: %s", q.Text)
 }

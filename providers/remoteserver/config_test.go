@@ -1,6 +1,10 @@
 package main
 
 import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -28,6 +32,9 @@ func TestAConfigurationThatCannotBeIsRefusedAndSaysWhatToDo(t *testing.T) {
 		"a policy there is not": {config{Host: "h", StrictHostKey: "no"}, "accept-new"},
 		"a port there is not":   {config{Host: "h", Port: 70000}, "70000"},
 		"time that runs back":   {config{Host: "h", KeepAlive: -1}, "negative"},
+		"a secret twice":        {config{Host: "h", Password: "hidden", PasswordFile: "/x"}, "leave one out"},
+		"a file of nowhere":     {config{Host: "h", PassphraseFile: "secret"}, "absolute path"},
+		"a folder for a file":   {config{Host: "h", PassphraseFile: "/tmp"}, "not a file"},
 		"no variables":          {config{Host: "h", Env: map[string]any{"A": []any{"hidden"}}}, "env.A"},
 	} {
 		err := c.config.check(func(string) string { return "" })
@@ -85,8 +92,87 @@ func TestThePasswordIsForTheHostAlone(t *testing.T) {
 		{sshconn.Prompt{Kind: sshconn.AskAnswer, Echo: true}, ""},
 		{sshconn.Prompt{Kind: sshconn.AskHostKey}, ""},
 	} {
-		if got, err := c.answer(t.Context(), test.asked); got != test.want || (err == nil) != (got != "" || test.asked.Kind == sshconn.AskHostKey) {
+		if got, err := c.asking(nil)(t.Context(), test.asked); got != test.want || (err == nil) != (got != "" || test.asked.Kind == sshconn.AskHostKey) {
 			t.Errorf("%+v: %q, %v", test.asked, got, err)
+		}
+	}
+}
+
+func TestTheConfigurationAnswersOnceAndAPersonTheRest(t *testing.T) {
+	t.Parallel()
+	person := func(_ context.Context, q sshconn.Prompt) (string, error) { return "person: " + string(q.Kind), nil }
+	if (&config{}).asking(nil) != nil {
+		t.Error("somebody answers, and there is neither a secret nor a person")
+	}
+	for _, test := range []struct {
+		config config
+		person ask
+		asked  sshconn.Prompt
+		want   string // or what the refusal says
+		ok     bool
+	}{
+		{config{Password: "hidden"}, person, sshconn.Prompt{Kind: sshconn.AskPassword}, "hidden", true},
+		{config{Password: "hidden"}, person, sshconn.Prompt{Kind: sshconn.AskPassword, Again: true}, "person: password", true},
+		{config{Password: "hidden"}, person, sshconn.Prompt{Kind: sshconn.AskPassword, Jump: true}, "person: password", true},
+		{config{Password: "hidden"}, person, sshconn.Prompt{Kind: sshconn.AskPassphrase}, "person: passphrase", true},
+		{config{Password: "hidden"}, person, sshconn.Prompt{Kind: sshconn.AskHostKey}, "person: host-key", true},
+		{config{}, person, sshconn.Prompt{Kind: sshconn.AskAnswer}, "person: answer", true},
+		{config{Password: "hidden"}, nil, sshconn.Prompt{Kind: sshconn.AskPassword, Again: true}, "the password of the configuration is wrong", false},
+		{config{Passphrase: "hidden"}, nil, sshconn.Prompt{Kind: sshconn.AskPassphrase, Again: true}, "the passphrase of the configuration is wrong", false},
+	} {
+		got, err := test.config.asking(test.person)(t.Context(), test.asked)
+		if !test.ok {
+			if wire.CodeOf(err) == wire.Permission {
+				got = err.Error()
+			}
+		}
+		if got != test.want || (err == nil) != test.ok {
+			t.Errorf("%+v: %q, %v", test.asked, got, err)
+		}
+	}
+}
+
+func TestASecretIsTheFirstLineOfAFileForItsOwnerAlone(t *testing.T) {
+	home := t.TempDir()
+	t.Setenv("HOME", home)
+	path := filepath.Join(home, "secret")
+	for name, test := range map[string]struct {
+		text string
+		mode os.FileMode
+		code wire.Code // "" is read
+		says string
+	}{
+		"a line":                {"open sesame", 0o600, "", "open sesame"},
+		"lines of Windows":      {" open sesame \r\nhidden", 0o400, "", " open sesame "},
+		"for the group":         {"hidden", 0o640, wire.Permission, "chmod 600"},
+		"for others":            {"hidden", 0o604, wire.Permission, "0604"},
+		"others may write it":   {"hidden", 0o602, wire.Permission, "chmod 600"},
+		"nothing":               {"", 0o600, wire.Invalid, "empty"},
+		"nothing in the first":  {"\nhidden", 0o600, wire.Invalid, "empty"},
+		"what is not a secret":  {strings.Repeat("hidden", 1000), 0o600, wire.Invalid, "too long"},
+		"what is not there yet": {"", 0, wire.NotFound, "passwordFile"},
+	} {
+		if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+			t.Fatal(err)
+		}
+		if test.mode != 0 {
+			if err := errors.Join(os.WriteFile(path, []byte(test.text), 0o600), os.Chmod(path, test.mode)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		c := config{Host: "h", PasswordFile: "~/secret"}
+		err := c.check(func(string) string { return "" })
+		if test.code != "" {
+			if wire.CodeOf(err) != test.code || !strings.Contains(err.Error(), test.says) || !strings.Contains(err.Error(), path) || strings.Contains(err.Error(), "hidden") {
+				t.Errorf("%s: %v", name, err)
+			}
+			continue
+		}
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if got, err := c.asking(nil)(t.Context(), sshconn.Prompt{Kind: sshconn.AskPassword}); got != test.says || err != nil {
+			t.Errorf("%s: %q, %v", name, got, err)
 		}
 	}
 }

@@ -37,7 +37,10 @@ type address struct {
 	IdentityFiles []string `json:"identityFiles,omitzero"`
 	KnownHosts    []string `json:"knownHosts,omitzero"`
 	StrictHostKey string   `json:"strictHostKey,omitzero"`
-	ProgramDir    string   `json:"programDir,omitzero"`
+	// The files with secrets, and not the secrets.
+	PasswordFile   string `json:"passwordFile,omitzero"`
+	PassphraseFile string `json:"passphraseFile,omitzero"`
+	ProgramDir     string `json:"programDir,omitzero"`
 }
 
 func (a address) target() sshconn.Target {
@@ -91,6 +94,7 @@ func recorded(rec *resource.Record, log *slog.Logger) (*site, error) {
 	at := s.facts.Host
 	s.cfg.target, s.cfg.ProgramDir = at.target(), at.ProgramDir
 	s.cfg.IdentityFiles, s.cfg.KnownHosts, s.cfg.StrictHostKey = at.IdentityFiles, at.KnownHosts, at.StrictHostKey
+	s.cfg.PasswordFile, s.cfg.PassphraseFile = at.PasswordFile, at.PassphraseFile
 	return s, nil
 }
 
@@ -186,6 +190,7 @@ func (s *site) plan(ctx context.Context, wt gitrepo.Worktree, from wire.Raw) (an
 		Host: address{
 			Host: s.cfg.target.Host, User: s.cfg.target.User, Port: s.cfg.target.Port, ProgramDir: s.cfg.ProgramDir,
 			IdentityFiles: s.cfg.IdentityFiles, KnownHosts: s.cfg.KnownHosts, StrictHostKey: s.cfg.StrictHostKey,
+			PasswordFile: s.cfg.PasswordFile, PassphraseFile: s.cfg.PassphraseFile,
 		},
 		Machine: *m, Prepared: len(from) > 0,
 	}

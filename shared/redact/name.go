@@ -23,9 +23,14 @@ var secretEndings = []string{"token", "secret", "password", "passwd", "credentia
 // token, secret, password, passwd, credential, auth or cookie, in any case, also
 // in the plural. Words are told apart by punctuation, digits and inner capitals,
 // so that "apiKey" and "GITHUB_TOKEN" are secrets and "author", "keyboard" and
-// "tokenizer" are not.
+// "tokenizer" are not. A name that ends with the word file, such as "passwordFile",
+// is that of a path, which is no secret.
 func SecretName(name string) bool {
-	for word := range words(name) {
+	all := slices.Collect(words(name))
+	if len(all) > 0 && strings.EqualFold(all[len(all)-1], "file") {
+		return false
+	}
+	for _, word := range all {
 		word = strings.ToLower(word)
 		if slices.Contains(secretWords, word) {
 			return true

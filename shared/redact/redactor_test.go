@@ -24,7 +24,7 @@ func TestASecretNameIsKnownByItsWords(t *testing.T) {
 		"key", "KEY", "apiKey", "API_KEY", "APIKey", "apikey", "e2bApiKey", "githubToken", "threadToken",
 		"GITHUB_TOKEN", "GITHUBTOKEN", "token1", "X-Auth-Token", "DB_PASSWORD", "dbpasswd", "client_secret",
 		"AWS_SECRET_ACCESS_KEY", "credentials", "Set-Cookie", "Authorization", "SSH_AUTH_SOCK", "oauth2",
-		"privateKey", "--token",
+		"privateKey", "--token", "fileToken",
 	} {
 		if !redact.SecretName(name) {
 			t.Errorf("%q is not taken for a secret's name", name)
@@ -33,6 +33,7 @@ func TestASecretNameIsKnownByItsWords(t *testing.T) {
 	for _, name := range []string{
 		"", "author", "GIT_AUTHOR_NAME", "authorName", "keyboard", "keyboardLayout", "monkey", "MONKEY", "turkey",
 		"tokenizer", "TOKENIZER_PATH", "secretary", "environmentName", "PATH", "PWD", "workspacePath",
+		"passwordFile", "passphraseFile", "DB_PASSWORD_FILE", "file",
 	} {
 		if redact.SecretName(name) {
 			t.Errorf("%q is taken for a secret's name", name)

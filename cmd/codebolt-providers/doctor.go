@@ -48,7 +48,7 @@ func (a *app) doctorCommand() *cobra.Command {
 				argv = append(argv, "--json")
 			}
 			doctor := exec.CommandContext(cmd.Context(), program, argv...)
-			doctor.Env = append(os.Environ(), wire.EnvEnvironmentConfig+"="+string(text))
+			doctor.Env = append(append(os.Environ(), a.asks(args[0])...), wire.EnvEnvironmentConfig+"="+string(text))
 			doctor.Stdout, doctor.Stderr = a.stdout, a.stderr
 			return passedOn(doctor.Run())
 		},

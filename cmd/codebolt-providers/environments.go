@@ -354,7 +354,7 @@ func (s *session) removeRest(ctx context.Context, k server.Known) (*removal, err
 	if err := store.Update(rec); err != nil {
 		return nil, err
 	}
-	found, err := reap(ctx, program, false)
+	found, err := reap(ctx, program, s.app.asks(k.ProviderName), false)
 	for _, o := range found {
 		if o.Resource == k.ResourceID && o.Removed {
 			return &removal{Removed: true}, nil

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"os/exec"
 
 	"github.com/spf13/cobra"
@@ -38,7 +39,7 @@ func (a *app) gcCommand() *cobra.Command {
 				if err != nil {
 					continue // not installed
 				}
-				more, err := reap(cmd.Context(), program, dryRun)
+				more, err := reap(cmd.Context(), program, a.asks(entry.Manifest.Name), dryRun)
 				if err != nil {
 					errs = append(errs, fmt.Errorf("%s: %w", entry.Manifest.Name, err))
 				}
@@ -73,13 +74,14 @@ func (a *app) gcCommand() *cobra.Command {
 	return cmd
 }
 
-func reap(ctx context.Context, program string, dryRun bool) ([]orphan, error) {
+func reap(ctx context.Context, program string, environ []string, dryRun bool) ([]orphan, error) {
 	args := []string{"gc", "--json"}
 	if dryRun {
 		args = append(args, "--dry-run")
 	}
 	var out, problem bytes.Buffer
 	cmd := exec.CommandContext(ctx, program, args...)
+	cmd.Env = append(os.Environ(), environ...)
 	cmd.Stdout, cmd.Stderr = &out, &problem
 	err := cmd.Run()
 	var found []orphan

@@ -8,7 +8,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
+	"sync"
 
 	"github.com/spf13/cobra"
 )
@@ -17,6 +19,9 @@ import (
 var version = "0.0.0-dev"
 
 func main() {
+	if filepath.Base(os.Args[0]) == askpassName {
+		os.Exit(askpass(os.Args, os.Getenv, os.Stdout, os.Stderr))
+	}
 	os.Exit(command(context.Background(), os.Args[1:], os.Stdout, os.Stderr))
 }
 
@@ -42,7 +47,9 @@ func (e *statusError) Unwrap() error { return e.err }
 
 // command runs the program and returns its exit status.
 func command(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	root := rootCommand(stdout, stderr)
+	a := &app{stdout: stdout, stderr: stderr}
+	defer func() { a.asker.close() }()
+	root := a.rootCommand()
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
@@ -71,10 +78,12 @@ type app struct {
 	json           bool
 	verbose        bool
 	record         string
+
+	askerOnce sync.Once
+	asker     *asker // nil until a provider may ask, and where nobody can be asked
 }
 
-func rootCommand(stdout, stderr io.Writer) *cobra.Command {
-	a := &app{stdout: stdout, stderr: stderr}
+func (a *app) rootCommand() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "codebolt-providers",
 		Short: "Run commands and agents in environments of their own",
@@ -92,7 +101,7 @@ func rootCommand(stdout, stderr io.Writer) *cobra.Command {
 		&cobra.Command{
 			Use: "version", Short: "Print the version", Args: cobra.NoArgs,
 			RunE: func(*cobra.Command, []string) error {
-				_, err := fmt.Fprintln(stdout, "codebolt-providers", version)
+				_, err := fmt.Fprintln(a.stdout, "codebolt-providers", version)
 				return err
 			},
 		})

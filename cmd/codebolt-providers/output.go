@@ -98,7 +98,7 @@ func (p *phases) frame(head wire.Header, frame []byte) {
 		p.note = time.AfterFunc(noteAfter, func() {
 			p.mu.Lock()
 			defer p.mu.Unlock()
-			if !p.over {
+			if !p.over && !p.app.asker.stands() { // which would be torn by it
 				fmt.Fprintf(p.app.stderr, "  %s …\n", text)
 			}
 		})

@@ -116,6 +116,7 @@ func (s *session) prepare(k server.Known, config, once map[string]any) (*server.
 	return s.Create(server.EnvironmentSpec{
 		Name: k.Name, ID: k.ID, ProjectPath: s.project, ProviderName: m.UniqueID, Program: program, Manifest: m,
 		Config: manifest.Merge(k.Config, config), Start: once, Stderr: s.logs,
+		Env: s.app.asks(m.Name),
 	})
 }
 

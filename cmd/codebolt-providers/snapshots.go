@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"os"
 	"os/exec"
 	"slices"
 	"text/tabwriter"
@@ -42,6 +43,7 @@ func (a *app) provider(cmd *cobra.Command, name string, argv ...string) error {
 		return err
 	}
 	run := exec.CommandContext(cmd.Context(), program, argv...)
+	run.Env = append(os.Environ(), a.asks(name)...)
 	run.Stdout, run.Stderr = a.stdout, a.stderr
 	return passedOn(run.Run())
 }

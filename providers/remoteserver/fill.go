@@ -37,6 +37,7 @@ func (s *site) prepare(ctx context.Context) error {
 // to be told, it is unsaid. Only who has the turn calls it.
 func (s *site) stock(ctx context.Context) (unsaid bool, err error) {
 	answer, err := s.ask(ctx, &outpost.Request{Do: outpost.Make})
+	s.unmade = !s.prepared && forbidden(err)
 	if err != nil || answer.Filled {
 		return false, err
 	}

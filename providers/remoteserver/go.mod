@@ -7,6 +7,7 @@ require (
 	github.com/codeboltai/codebolt-providers/manifests v0.0.0
 	github.com/codeboltai/codebolt-providers/shared v0.0.0
 	github.com/google/go-cmp v0.7.0
+	golang.org/x/crypto v0.58.0
 )
 
 require (
@@ -17,7 +18,6 @@ require (
 	github.com/google/uuid v1.6.0 // indirect
 	github.com/gorilla/websocket v1.5.3 // indirect
 	github.com/skeema/knownhosts v1.3.3 // indirect
-	golang.org/x/crypto v0.58.0 // indirect
 	golang.org/x/sync v0.24.0 // indirect
 	golang.org/x/sys v0.49.0 // indirect
 	golang.org/x/time v0.16.0 // indirect

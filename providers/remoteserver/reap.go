@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/codeboltai/codebolt-providers/shared/outpost"
@@ -16,9 +17,18 @@ import (
 // removeGrace is what a runtime has to end in good order that a removal finds.
 const removeGrace = 2 * time.Second
 
+// forbidden tells that the host has answered that its user may not do something: that the
+// user may not log in is another matter, after which nothing is known.
+func forbidden(err error) bool {
+	return wire.CodeOf(err) == wire.Permission && !strings.HasPrefix(err.Error(), "ssh: ")
+}
+
 // remove removes the folder on the host, and ends what runs in it. What is not ours
 // stays.
 func (s *site) remove(ctx context.Context, rec *resource.Record) error {
+	if s.unmade {
+		return nil // and it may not be looked for, either
+	}
 	request := &outpost.Request{Do: outpost.Remove, GraceMS: removeGrace.Milliseconds()}
 	if rec.Runtime != nil {
 		request.Record = *rec.Runtime

@@ -67,6 +67,7 @@ type site struct {
 	program  string // the setting runtime.path
 	sums     sums
 	prepared bool // the folder has been there with its files; under busy once it is open
+	unmade   bool // the host did not let the folder be made; like prepared
 }
 
 // newSite prepares the site of an environment that is about to be opened.

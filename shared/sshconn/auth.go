@@ -145,7 +145,7 @@ func (h *hop) question(ctx context.Context, p Prompt) (string, error) {
 	p.Host, p.Jump = h.host.String(), h.jump
 	answer, err := h.ask(ctx, p)
 	if err != nil {
-		return "", fmt.Errorf("the question for the %s was not answered: %w", p.Kind, err)
+		return "", fmt.Errorf("the question for the %s was not answered: %w", strings.ReplaceAll(string(p.Kind), "-", " "), err)
 	}
 	return answer, nil
 }

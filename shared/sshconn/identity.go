@@ -9,9 +9,11 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"golang.org/x/crypto/ssh"
 )
@@ -106,8 +108,23 @@ func (k *keyring) certificates(signer ssh.Signer, label string, beside ...string
 			k.problem("%s: %v", path, err)
 			continue
 		}
-		k.add(label+" with the certificate "+path, certified)
+		k.add(label+" with the certificate "+path+validity(certificate, time.Now()), certified)
 	}
+}
+
+// validity says of a certificate that is not valid now, by this machine's clock. It is
+// offered all the same: that of the host counts.
+func validity(c *ssh.Certificate, now time.Time) string {
+	at := func(seconds uint64) string {
+		return time.Unix(int64(min(seconds, math.MaxUint32)), 0).UTC().Format("2006-01-02 at 15:04 UTC")
+	}
+	switch seconds := uint64(max(now.Unix(), 0)); {
+	case seconds < c.ValidAfter:
+		return ", which is not valid before " + at(c.ValidAfter)
+	case c.ValidBefore != ssh.CertTimeInfinity && seconds >= c.ValidBefore:
+		return ", which expired on " + at(c.ValidBefore)
+	}
+	return ""
 }
 
 // signer returns what signs with the private key in a file. That may be the

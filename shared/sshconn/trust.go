@@ -80,6 +80,9 @@ func (h *hop) unknown(ctx context.Context, key ssh.PublicKey) error {
 			Kind: AskHostKey, Key: shown, Echo: true,
 			Text: fmt.Sprintf("The host %s is not known. It shows the key %s. Trust it from now on? (yes/no/[fingerprint])", name, fingerprint(key)),
 		})
+		if wire.CodeOf(err) == wire.Permission {
+			return refusal(err.Error())
+		}
 		if err != nil {
 			return err
 		}

@@ -38,6 +38,8 @@ type Options struct {
 	MaxAuthTries int
 	// NoTCPForwarding and NoStreamLocalForwarding forbid what they say.
 	NoTCPForwarding, NoStreamLocalForwarding bool
+	// NoSFTP leaves the subsystem out by which files are copied.
+	NoSFTP bool
 	// Listener is where it is reached, such as in another network; by default a free
 	// port of 127.0.0.1. It is closed with the server.
 	Listener net.Listener
@@ -159,7 +161,10 @@ func (s *Server) configure(t testing.TB, o Options) {
 	lines = append(lines,
 		"AuthorizedKeysFile "+s.authorizedKeys, "TrustedUserCAKeys "+userCA, "StrictModes no", "UsePAM no",
 		"PidFile none", "PermitRootLogin yes", "PasswordAuthentication no", "KbdInteractiveAuthentication no",
-		"LogLevel VERBOSE", "Subsystem sftp internal-sftp", "UseDNS no")
+		"LogLevel VERBOSE", "UseDNS no")
+	if !o.NoSFTP {
+		lines = append(lines, "Subsystem sftp internal-sftp")
+	}
 	if o.MaxAuthTries != 0 {
 		lines = append(lines, "MaxAuthTries "+strconv.Itoa(o.MaxAuthTries))
 	}

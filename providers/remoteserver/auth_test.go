@@ -224,6 +224,15 @@ func TestEveryWayToLogInLeadsToAnEnvironment(t *testing.T) {
 			v.withoutKey("password")
 			v.person(`test "$(wc -l < ` + v.near + `/asked)" -eq 1 && echo wrong || echo '` + v.user.Password + `'`)
 		}},
+		"a person who thinks for longer than the host waits": {ordinary: true, host: append([]string{"LoginGraceTime 1"}, passwords...), prepare: func(t *testing.T, v *visit) {
+			v.withoutKey("password")
+			asked := v.person("sleep 1.5; echo '" + v.user.Password + "'")
+			t.Cleanup(func() {
+				if text := stage.Read(t, asked); strings.Count(text, "\n") != 1 {
+					t.Errorf("asked was %q", text)
+				}
+			})
+		}},
 		"a person with a passphrase": {prepare: func(_ *testing.T, v *visit) {
 			v.newKey("rsa", "correct horse")
 			v.Config["passphraseFile"] = v.secret("wrong")

@@ -40,11 +40,12 @@ func (servers) Doctor(ctx context.Context, req *provider.DoctorRequest) []provid
 		f.Advice = "install git here: environments begin with a worktree of the project"
 	}
 	found = append(found, f)
-	client, err := sshconn.Dial(ctx, cfg.target, cfg.options(slog.New(slog.DiscardHandler)))
+	line := sshconn.NewLine(cfg.target, cfg.options(slog.New(slog.DiscardHandler)))
+	defer func() { _ = line.Close() }() // the host was only looked at
+	client, err := line.Client(ctx)
 	if err != nil {
 		return append(found, provider.Found("connection", "", err))
 	}
-	defer func() { _ = client.Close() }() // it was only looked at
 	found = append(found, provider.Found("connection", client.Describe()+", host key "+client.Fingerprint(), nil))
 	return append(found, examine(ctx, client, cfg, set.Runtime.Path)...)
 }

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"github.com/codeboltai/codebolt-providers/shared/sshconn"
+	"github.com/codeboltai/codebolt-providers/shared/sshconn/sshtest"
 	"github.com/codeboltai/codebolt-providers/shared/wire"
 )
 
@@ -203,5 +204,38 @@ func TestALineRemembersWhatWasRightAndAsksAgainWhenItIsNoMore(t *testing.T) {
 	again(3)
 	if a.asked[0].Again || !a.asked[1].Again || !a.asked[2].Again {
 		t.Errorf("asked was %+v", a.asked)
+	}
+}
+
+func TestAHostThatDoesNotWaitForAnAnswerIsTriedAgainWithIt(t *testing.T) {
+	t.Parallel()
+	s := sshtest.Start(t, sshtest.Options{})
+	for _, answer := range []string{"no", "yes"} {
+		o, file := stranger(t, s)
+		asked := 0
+		o.Ask = func(context.Context, sshconn.Prompt) (string, error) {
+			asked++
+			s.Kill() // as after LoginGraceTime
+			s.AwaitConnections(t, 0)
+			return answer, nil
+		}
+		line := sshconn.NewLine(sshconn.Target{Host: "sshtest"}, o)
+		_, err := line.Client(soon(t))
+		_ = line.Close()
+		if answer == "no" {
+			refused(t, err, wire.Permission, "not accepted")
+			if _, err := os.Stat(file); err == nil {
+				t.Error("a host that was refused is written down")
+			}
+		} else if err != nil || read(t, file) != s.HostKeyLine {
+			t.Errorf("known is %q: %v", read(t, file), err)
+		}
+		if asked != 1 {
+			t.Errorf("asked was %d times about %s", asked, answer)
+		}
+		if answer == "yes" { // without a line there is one try
+			_ = os.Remove(file)
+			dialFails(t, "sshtest", o, wire.Unavailable, "LoginGraceTime")
+		}
 	}
 }

@@ -140,6 +140,7 @@ func (h *hop) question(ctx context.Context, p Prompt) (string, error) {
 	if err := h.conn.end(); err != nil {
 		return "", fmt.Errorf("the connection ended: %w", err)
 	}
+	h.asked.Store(true)
 	h.patience.pause()
 	defer h.patience.resume()
 	p.Host, p.Jump = h.host.String(), h.jump

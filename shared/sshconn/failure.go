@@ -81,6 +81,9 @@ func (h *hop) handshakeFailed(ctx context.Context, err error) error {
 		return wire.Errorf(wire.Unsupported, "the host and this program have no algorithm in common: %s", clean(mismatch.Error()))
 	}
 	text := clean(err.Error())
+	if h.asked.Load() && h.conn.end() != nil {
+		text += " (it may not have waited for an answer: see LoginGraceTime of its sshd)"
+	}
 	switch {
 	case h.conn.greeting() != "":
 		return wire.Errorf(wire.Unavailable, "what answers there does not speak SSH but says %q: %s", h.conn.greeting(), text)

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/crypto/ssh"
@@ -26,7 +27,8 @@ type hop struct {
 	patience   *patience
 	afterwards []func() // to be done when the hop is made or has failed
 	login      *login
-	refused    error // by verify
+	refused    error       // by verify
+	asked      atomic.Bool // somebody was asked something
 
 	conn   *watched
 	key    ssh.PublicKey // the host's

@@ -80,34 +80,59 @@ func (l *Line) Client(ctx context.Context) (*Client, error) {
 }
 
 // connect connects with what was answered before, and remembers the answers when they
-// were right. The caller has the turn.
+// were right. A host that did not wait for an answer is tried again with it. The caller
+// has the turn.
 func (l *Line) connect(ctx context.Context) (*Client, error) {
 	if l.options.Ask == nil {
 		return Dial(ctx, l.target, l.options)
 	}
-	given := map[question]string{}
-	o := l.options
-	o.Ask = func(ctx context.Context, p Prompt) (answer string, err error) {
+	known := maps.Clone(l.memory)
+	if known == nil {
+		known = map[question]string{}
+	}
+	client, asked, err := l.dial(ctx, known)
+	if err != nil && asked && wire.CodeOf(err) == wire.Unavailable && ctx.Err() == nil {
+		client, _, err = l.dial(ctx, known)
+	}
+	if err == nil {
+		l.memory = known
+	}
+	return client, err
+}
+
+// dial connects with the answers that are known, and adds those that are given to them.
+// It tells whether somebody has answered.
+func (l *Line) dial(ctx context.Context, known map[question]string) (_ *Client, asked bool, _ error) {
+	var mu sync.Mutex // a question about a host's key may outlive its connection
+	over, o := false, l.options
+	o.Ask = func(ctx context.Context, p Prompt) (string, error) {
 		q := question{p.Kind, p.Host, p.Key, p.Text}
 		secret := p.Kind == AskPassphrase || (p.Kind == AskPassword || p.Kind == AskAnswer) && !p.Echo
-		if before, known := l.memory[q]; known && secret && !p.Again {
-			answer = before
-		} else if answer, err = l.options.Ask(ctx, p); err != nil {
+		mu.Lock()
+		answer, ok := known[q]
+		mu.Unlock()
+		if ok && secret && !p.Again {
+			return answer, nil
+		}
+		answer, err := l.options.Ask(ctx, p)
+		if err != nil {
 			return "", err
 		}
-		if secret {
-			given[q] = answer
+		mu.Lock()
+		defer mu.Unlock()
+		if over {
+			return "", context.Canceled
+		}
+		if asked = true; secret {
+			known[q] = answer
 		}
 		return answer, nil
 	}
 	client, err := Dial(ctx, l.target, o)
-	if err == nil {
-		if l.memory == nil {
-			l.memory = map[question]string{}
-		}
-		maps.Copy(l.memory, given)
-	}
-	return client, err
+	mu.Lock()
+	defer mu.Unlock()
+	over = true
+	return client, asked, err
 }
 
 // DialUnix is [Client.DialUnix] over the connection there is, or a new one.

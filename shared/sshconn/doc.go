@@ -7,6 +7,9 @@
 //	defer client.Close()
 //	conn, err := client.DialUnix(ctx, "/var/run/docker.sock")
 //
+// What a person must say is asked by Options.Ask, and [Askpass] is one that runs the
+// program of SSH_ASKPASS.
+//
 // Every hop proves its host key; there is no way to switch that off. A peer that
 // vanished without a goodbye is noticed within three keepalive intervals, and
 // Done is closed then. A [Line] connects again when it is next needed. Programs

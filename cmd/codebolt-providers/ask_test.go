@@ -3,7 +3,9 @@
 package main
 
 import (
+	"bytes"
 	"errors"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -41,25 +43,28 @@ func (d *desk) sits(args ...string) *person {
 	if p.tty, err = pty.Start(p.cmd); err != nil {
 		d.t.Fatal(err)
 	}
-	go func() {
-		buf := make([]byte, 4096)
-		for {
-			n, err := p.tty.Read(buf)
-			p.mu.Lock()
-			p.seen += string(buf[:n])
-			p.mu.Unlock()
-			if err != nil {
-				close(p.ended) // nobody has the terminal open any more
-				return
-			}
-		}
-	}()
+	go p.watch()
 	d.t.Cleanup(func() {
 		_ = p.cmd.Process.Kill() // it has ended, unless the test failed
 		_ = p.cmd.Wait()
 		_ = p.tty.Close()
 	})
 	return p
+}
+
+// watch keeps what the terminal shows, until nobody has it open any more.
+func (p *person) watch() {
+	buf := make([]byte, 4096)
+	for {
+		n, err := p.tty.Read(buf)
+		p.mu.Lock()
+		p.seen += string(buf[:n])
+		p.mu.Unlock()
+		if err != nil {
+			close(p.ended)
+			return
+		}
+	}
 }
 
 // reads waits until the terminal shows something new.
@@ -281,5 +286,118 @@ func TestWhoeverHasSaidWhoAsksIsNotAskedAtTheTerminal(t *testing.T) {
 	}
 	if _, err := os.Stat(h.known); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("a host that was refused is known: %v", err)
+	}
+}
+
+func TestAProgramThatIsStoppedAtAQuestionAsksAgainWhenItGoesOn(t *testing.T) {
+	t.Parallel()
+	d, u := newDesk(t), sshtest.NewUser(t)
+	h := d.far(sshtest.Options{User: u.Name, Config: []string{"PasswordAuthentication yes"}}, u.Home, "IdentityFile none\nPreferredAuthentications password\n")
+	h.knows(t)
+	p := d.sits("doctor", "remote-server", "--host", "far")
+	p.reads("Password of")
+	if err := p.cmd.Process.Signal(syscall.SIGTSTP); err != nil {
+		t.Fatal(err)
+	}
+	stat := filepath.Join("/proc", strconv.Itoa(p.cmd.Process.Pid), "stat")
+	until(t, "it is stopped", func() bool {
+		data, err := os.ReadFile(stat)
+		return err == nil && strings.Contains(string(data), ") T ")
+	})
+	if !p.echoes() {
+		t.Error("the terminal does not show what is typed while the program is stopped")
+	}
+	if err := p.cmd.Process.Signal(syscall.SIGCONT); err != nil {
+		t.Fatal(err)
+	}
+	p.reads("Password of")
+	until(t, "the terminal is silent again", func() bool { return !p.echoes() })
+	p.types(u.Password + "\n")
+	if status, seen := p.leaves(); status != 0 || strings.Contains(seen, u.Password) {
+		t.Errorf("status %d:\n%s", status, seen)
+	}
+}
+
+func until(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	for range 1000 {
+		if ok() {
+			return
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	t.Fatalf("%s: never", what)
+}
+
+func TestQuestionsAreAskedOneAfterTheOtherAndTakenBackWhenNobodyWaits(t *testing.T) {
+	t.Parallel()
+	master, slave, err := pty.Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer master.Close()
+	s, err := newAsker(&terminal{fd: int(slave.Fd()), lines: make(chan line, 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.close()
+	p := &person{t: t, tty: master, ended: make(chan struct{})}
+	go p.watch()
+	program := filepath.Join(s.dir, askpassName)
+	// One that hangs up.
+	conn, err := net.Dial("unix", filepath.Join(s.dir, askpassTalk))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := conn.Write([]byte(`{"text":"Is it \u001b[2J this?"}` + "\n")); err != nil {
+		t.Fatal(err)
+	}
+	p.reads("Is it  [2J this?")
+	_ = conn.Close()
+	p.reads("(no longer asked)")
+	// Two at once.
+	var asking sync.WaitGroup
+	for _, name := range []string{"one", "two"} {
+		asking.Go(func() {
+			var out, problem bytes.Buffer
+			status := askpass([]string{program, "Which of " + name + "?"}, func(string) string { return "" }, &out, &problem)
+			if status != 0 || out.String() != "answer to "+name+"\n" || problem.Len() > 0 {
+				t.Errorf("%s: status %d, %q, %q", name, status, out.String(), problem.String())
+			}
+		})
+	}
+	for range 2 {
+		p.reads("Which of ")
+		p.mu.Lock()
+		name := p.seen[p.past : p.past+3]
+		p.mu.Unlock()
+		p.reads("? ")
+		time.Sleep(50 * time.Millisecond) // the other is not asked meanwhile
+		p.mu.Lock()
+		if strings.Contains(p.seen[p.past:], "?") {
+			t.Errorf("both are asked: %q", p.seen)
+		}
+		p.mu.Unlock()
+		p.types("answer to " + name + "\n")
+	}
+	answered := make(chan struct{})
+	go func() { asking.Wait(); close(answered) }()
+	select {
+	case <-answered:
+	case <-time.After(20 * time.Second):
+		t.Fatalf("not both are answered: %q", p.seen)
+	}
+	p.mu.Lock()
+	if strings.Contains(p.seen, "answer") {
+		t.Errorf("an answer is shown: %q", p.seen)
+	}
+	p.mu.Unlock()
+	var out, problem bytes.Buffer
+	if status := askpass([]string{program}, os.Getenv, &out, &problem); status != 1 || out.Len() > 0 {
+		t.Errorf("without a question: status %d, %q", status, out.String())
+	}
+	s.close()
+	if status := askpass([]string{program, "Still?"}, os.Getenv, &out, &problem); status != 1 || out.Len() > 0 || !strings.Contains(problem.String(), "gone") {
+		t.Errorf("without a terminal: status %d, %q", status, problem.String())
 	}
 }

@@ -42,7 +42,8 @@ type trip struct {
 func newVisit(t *testing.T, c trip) *visit {
 	t.Helper()
 	v := &visit{}
-	o, home := sshtest.Options{Config: c.host}, ""
+	var home string
+	o := sshtest.Options{Config: c.host}
 	if c.bare {
 		o.NoSFTP, o.Config = true, append([]string{"MaxSessions 2"}, c.host...)
 	}

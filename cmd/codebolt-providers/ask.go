@@ -12,6 +12,8 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
+	"time"
 	"unicode"
 
 	"github.com/codeboltai/codebolt-providers/manifests"
@@ -25,7 +27,8 @@ import (
 const (
 	askpassName = "codebolt-askpass" // beside its socket, in a folder for this user alone
 	askpassTalk = "socket"
-	maxQuestion = 64 << 10 // bytes
+	askerFolder = "codebolt-ask-" // how such folders begin
+	maxQuestion = 64 << 10        // bytes
 )
 
 // question is what an asking program passes on, and reply what it gets.
@@ -120,7 +123,8 @@ func newAsker(tty *terminal) (_ *asker, err error) {
 		return nil, err
 	}
 	s := &asker{tty: tty, turn: make(chan struct{}, 1)}
-	if s.dir, err = os.MkdirTemp("", "codebolt-ask-"); err != nil {
+	sweepAskers(os.TempDir(), time.Now().Add(-time.Minute))
+	if s.dir, err = os.MkdirTemp("", askerFolder); err != nil {
 		return nil, err
 	}
 	if err = os.Symlink(self, filepath.Join(s.dir, askpassName)); err == nil {
@@ -140,6 +144,24 @@ func newAsker(tty *terminal) (_ *asker, err error) {
 		}
 	})
 	return s, nil
+}
+
+// sweepAskers removes the folders that killed processes of this user have left: those
+// made before a moment at whose sockets nobody listens.
+func sweepAskers(dir string, before time.Time) {
+	found, _ := filepath.Glob(filepath.Join(dir, askerFolder+"*")) // the pattern is right
+	for _, old := range found {
+		info, err := os.Lstat(old)
+		if err != nil || !info.IsDir() || info.ModTime().After(before) {
+			continue
+		}
+		conn, err := (&net.Dialer{Timeout: time.Second}).DialContext(context.Background(), "unix", filepath.Join(old, askpassTalk))
+		if err == nil {
+			_ = conn.Close()
+		} else if errors.Is(err, syscall.ECONNREFUSED) {
+			_ = os.RemoveAll(old) // another user's stays
+		}
+	}
 }
 
 // serve puts one question. It is taken back when who asks hangs up.

@@ -401,3 +401,39 @@ func TestQuestionsAreAskedOneAfterTheOtherAndTakenBackWhenNobodyWaits(t *testing
 		t.Errorf("without a terminal: status %d, %q", status, problem.String())
 	}
 }
+
+func TestWhatAKilledAskerLeftIsRemovedAndNothingElse(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	listen := func(name string) net.Listener {
+		path := filepath.Join(dir, name)
+		if err := errors.Join(os.Mkdir(path, 0o700), os.Symlink("/bin/true", filepath.Join(path, askpassName))); err != nil {
+			t.Fatal(err)
+		}
+		l, err := net.ListenUnix("unix", &net.UnixAddr{Name: filepath.Join(path, askpassTalk), Net: "unix"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		l.SetUnlinkOnClose(false)
+		return l
+	}
+	defer listen(askerFolder + "alive").Close()
+	_ = listen(askerFolder + "dead").Close()
+	_ = listen("another").Close()
+	if err := os.Mkdir(filepath.Join(dir, askerFolder+"begun"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		before time.Time
+		left   int
+	}{{time.Now().Add(-time.Minute), 4}, {time.Now().Add(time.Minute), 3}} {
+		sweepAskers(dir, test.before)
+		left, err := os.ReadDir(dir)
+		if err != nil || len(left) != test.left {
+			t.Errorf("left: %v, %v", left, err)
+		}
+	}
+	if _, err := os.Lstat(filepath.Join(dir, askerFolder+"dead")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("what was left is still there: %v", err)
+	}
+}

@@ -97,7 +97,7 @@ func at(t *testing.T, home string, o sshtest.Options, config stage.Settings) *pl
 	}
 	s.Stage = stage.New(t, stage.Options{
 		Program: filepath.Join(programs, "codebolt-provider-remoteserver"), Manifests: manifests.Files("remoteserver"), Config: all,
-		Environ: []string{"HOME=" + s.near, "SSH_AUTH_SOCK="},
+		Environ: []string{"HOME=" + s.near, "SSH_AUTH_SOCK=", "SSH_ASKPASS_REQUIRE=never"},
 	})
 	return s
 }

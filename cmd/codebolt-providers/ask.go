@@ -197,7 +197,7 @@ func (s *asker) serve(conn net.Conn) {
 // stands reports whether a person is being asked something.
 func (s *asker) stands() bool { return s != nil && s.asking.Load() }
 
-// close takes the questions back and leaves the terminal as it was.
+// close takes the questions back and leaves the terminal as it was. It is idempotent.
 func (s *asker) close() {
 	if s == nil {
 		return

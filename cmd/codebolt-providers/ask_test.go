@@ -336,7 +336,12 @@ func TestQuestionsAreAskedOneAfterTheOtherAndTakenBackWhenNobodyWaits(t *testing
 		t.Fatal(err)
 	}
 	defer master.Close()
-	s, err := newAsker(&terminal{fd: int(slave.Fd()), lines: make(chan line, 1)})
+	defer slave.Close()
+	fd, err := unix.Dup(int(slave.Fd())) // which is the asker's to close
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := newAsker(&terminal{fd: fd, lines: make(chan line, 1)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -355,6 +360,9 @@ func TestQuestionsAreAskedOneAfterTheOtherAndTakenBackWhenNobodyWaits(t *testing
 	p.reads("Is it  [2J this?")
 	_ = conn.Close()
 	p.reads("(no longer asked)")
+	p.types("too late\n")
+	p.reads("too late\r\n")
+	time.Sleep(20 * time.Millisecond) // so that it is read
 	// Two at once.
 	var asking sync.WaitGroup
 	for _, name := range []string{"one", "two"} {

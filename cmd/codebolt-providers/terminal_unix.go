@@ -35,11 +35,12 @@ func openTerminal() (*terminal, error) {
 	return &terminal{fd: fd, lines: make(chan line, 1)}, nil
 }
 
-// close gives the terminal back. A question must not stand.
+// close gives the terminal back. A question must not stand. It is idempotent.
 func (t *terminal) close() {
-	if !t.reading { // else it ends with this process
+	if !t.reading && t.fd >= 0 { // while it is read it ends with this process
 		_ = unix.Close(t.fd)
 	}
+	t.fd, t.over = -1, true
 }
 
 // errNoAnswer is what comes of a question that a person does not want to answer.
@@ -76,6 +77,7 @@ func (t *terminal) ask(ctx context.Context, text string, echo bool) (string, err
 	defer restore()
 	select {
 	case <-t.lines: // of a question that was taken back
+		t.reading = false
 	default:
 	}
 	if err := begin(); err != nil {
@@ -83,7 +85,7 @@ func (t *terminal) ask(ctx context.Context, text string, echo bool) (string, err
 	}
 	if !t.reading {
 		t.reading = true
-		go t.read()
+		go t.read(t.fd)
 	}
 	for stopped := false; ; {
 		select {
@@ -130,11 +132,11 @@ func (t *terminal) print(text string) error {
 }
 
 // read reads one line.
-func (t *terminal) read() {
+func (t *terminal) read(fd int) {
 	var text strings.Builder
 	buf := make([]byte, 4096)
 	for {
-		n, err := unix.Read(t.fd, buf)
+		n, err := unix.Read(fd, buf)
 		switch {
 		case errors.Is(err, unix.EINTR):
 			continue

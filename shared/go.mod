@@ -17,3 +17,5 @@ require (
 	golang.org/x/sys v0.49.0
 	golang.org/x/time v0.16.0
 )
+
+require github.com/klauspost/compress v1.20.4

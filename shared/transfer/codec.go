@@ -158,43 +158,58 @@ func (d *decoder) add() {
 }
 
 func (d *decoder) index(limit int64) (*Index, error) {
-	magic, err := d.bytes(uint64(len(indexMagic)))
+	x := &Index{}
+	err := d.entries(indexMagic, limit, func(e Entry) error {
+		x.entries = append(x.entries, e)
+		return nil
+	})
 	if err != nil {
 		return nil, err
 	}
-	if string(magic) != indexMagic {
-		return nil, errMalformed
+	return x, nil
+}
+
+// entries reads the line that names the encoding, and the entries to their end. What
+// follows an entry is read by take.
+func (d *decoder) entries(name string, limit int64, take func(Entry) error) error {
+	magic, err := d.bytes(uint64(len(name)))
+	if err != nil {
+		return err
+	}
+	if string(magic) != name {
+		return errMalformed
 	}
 	d.add()
 	var (
-		x    = &Index{}
 		last string
 		dirs ancestors
 		text int
 	)
-	for {
+	for n := 0; ; n++ {
 		kind, err := d.ReadByte()
 		if err != nil {
-			return nil, err
+			return err
 		}
 		if kind == 0 {
-			return x, d.end(len(x.entries))
+			return d.end(n)
 		}
 		e, err := d.entry(kind, last)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		if err := checkPath(e.Path); err != nil {
-			return nil, err
+			return err
 		}
 		if last != "" && comparePaths(last, e.Path) >= 0 || !dirs.admit(e) {
-			return nil, errMalformed
+			return errMalformed
 		}
 		text += len(e.Path) + len(e.Target)
-		if int64(len(x.entries)) >= limit || text > maxText {
-			return nil, wire.Errorf(wire.TooLarge, "read index: it has more than %d entries or %d MiB of names; exclude some directories", limit, maxText>>20)
+		if int64(n) >= limit || text > maxText {
+			return wire.Errorf(wire.TooLarge, "read index: it has more than %d entries or %d MiB of names; exclude some directories", limit, maxText>>20)
 		}
-		x.entries = append(x.entries, e)
+		if err := take(e); err != nil {
+			return err
+		}
 		last = e.Path
 		d.add()
 	}

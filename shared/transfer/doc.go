@@ -14,6 +14,11 @@
 // the receiver knows that nothing is missing, deletes the rest, and brings modes
 // and times of directories in line.
 //
+// Where each direction has a stream of its own at the same time, [Send] and [Receive]
+// move less: files are cut into chunks, and only those that the receiver has nowhere, in
+// a [content.Store] or in other directories, are sent, compressed. A transfer that broke
+// goes on where it was.
+//
 // Content are regular files, directories and symbolic links, with permission
 // bits and, but for links, modification times to the nanosecond. Hard links
 // become files of their own. FIFOs, sockets and devices stay behind, and so do
@@ -21,7 +26,7 @@
 // time of the directory itself. What has the same type, size, time and mode on
 // both sides is taken to be the same. On Windows there are no permission bits.
 //
-// Neither side trusts the other: [ReadIndex] and [Unpack] take whatever arrives
+// Neither side trusts the other: [ReadIndex], [Unpack] and [Receive] take whatever arrives
 // and touch nothing outside the directory. The package does not merge: where
 // both sides changed, the sender's content stands. It knows no ignore files.
 package transfer

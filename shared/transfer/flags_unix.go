@@ -12,7 +12,7 @@ const openRead = syscall.O_RDONLY | syscall.O_NONBLOCK | syscall.O_NOCTTY | sysc
 
 // openWrite makes a file that was not there. Of a regular file nothing blocks;
 // said at once, it spares Go some system calls to find that out.
-const openWrite = syscall.O_WRONLY | syscall.O_CREAT | syscall.O_EXCL | syscall.O_NONBLOCK
+const openWrite = syscall.O_RDWR | syscall.O_CREAT | syscall.O_EXCL | syscall.O_NONBLOCK
 
 // permissions says that the system has permission bits and owners.
 const permissions = true

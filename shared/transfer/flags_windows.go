@@ -7,7 +7,7 @@ import (
 
 const (
 	openRead  = os.O_RDONLY
-	openWrite = os.O_WRONLY | os.O_CREATE | os.O_EXCL
+	openWrite = os.O_RDWR | os.O_CREATE | os.O_EXCL
 )
 
 // permissions says that the system has permission bits and owners.

@@ -52,7 +52,7 @@ func Pack(ctx context.Context, root string, w io.Writer, o PackOptions) (Result,
 		return Result{}, fail(op, root, err)
 	}
 	defer from.Close()
-	out := bufio.NewWriterSize(sink{w}, chunk)
+	out := bufio.NewWriterSize(sink{w, op}, chunk)
 	p := &packer{ctx: ctx, tar: tar.NewWriter(out), progress: o.Progress, buf: make([]byte, chunk)}
 	if o.Known != nil {
 		p.known = o.Known.entries
@@ -73,7 +73,10 @@ func Pack(ctx context.Context, root string, w io.Writer, o PackOptions) (Result,
 }
 
 // sink tells the errors of the stream from those of files.
-type sink struct{ w io.Writer }
+type sink struct {
+	w  io.Writer
+	op string
+}
 
 func (s sink) Write(b []byte) (int, error) {
 	n, err := s.w.Write(b)
@@ -82,7 +85,7 @@ func (s sink) Write(b []byte) (int, error) {
 		if code == wire.Internal {
 			code = wire.Unavailable
 		}
-		err = wire.Errorf(code, "pack: the receiver takes no more: %w", err)
+		err = wire.Errorf(code, "%s: the receiver takes no more: %w", s.op, err)
 	}
 	return n, err
 }

@@ -81,8 +81,13 @@ func (p *place) enter(name string) error {
 	if at.path != "" {
 		path = at.path + "/" + name
 	}
-	info, err := at.dir.Lstat(name)
 	actual, fresh := name, true
+	for _, waiting := range p.pending { // for when it is entered once more
+		if waiting.dir == at.path && waiting.base == name {
+			actual = waiting.temporary
+		}
+	}
+	info, err := at.dir.Lstat(actual)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 	case err != nil:

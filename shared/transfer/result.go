@@ -14,6 +14,8 @@ type Result struct {
 	// them, because something else changed them meanwhile, or because they
 	// belong to another user. To transfer again settles the former.
 	Differs []string `json:"differs,omitzero"`
+	// Troubles are what made [Receive] need more than it had to.
+	Troubles []string `json:"troubles,omitzero"`
 }
 
 // Report is how a program tells of a transfer: what it did, or the error.

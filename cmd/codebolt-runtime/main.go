@@ -49,6 +49,8 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout *os.File, s
 			return pack(ctx, args[1:], stdin, stdout, stderr)
 		case "unpack":
 			return unpack(ctx, args[1:], stdin, stdout, stderr)
+		case "receive":
+			return receive(ctx, args[1:], stdin, stdout, stderr)
 		case "scan":
 			return scan(ctx, args[1:], stdout, stderr)
 		case "connect":
@@ -81,7 +83,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout *os.File, s
 	flags.Usage = func() {
 		fmt.Fprintf(stderr, "codebolt-runtime runs agents in an environment for the provider that starts it.\n"+
 			"To run something in an environment: codebolt-providers run PROVIDER -- COMMAND\n"+
-			"Subcommands: pack, unpack, scan, connect; each with its own --help.\n\nflags:\n")
+			"Subcommands: pack, unpack, receive, scan, connect; each with its own --help.\n\nflags:\n")
 		flags.PrintDefaults()
 	}
 	if status, ok := parsed(flags.Parse(args)); !ok {

@@ -12,7 +12,9 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 
+	"github.com/codeboltai/codebolt-providers/shared/content"
 	"github.com/codeboltai/codebolt-providers/shared/transfer"
 	"github.com/codeboltai/codebolt-providers/shared/wire"
 )
@@ -94,19 +96,74 @@ func unpack(ctx context.Context, args []string, stdin io.Reader, stdout *os.File
 		return status
 	}
 	o.Excludes = t.excludes
-	// What has no name yet is removed when a signal ends this, for which the
-	// reading must end.
-	in, feed := io.Pipe()
-	go func() {
-		_, err := io.CopyBuffer(feed, stdin, make([]byte, 256<<10))
-		feed.CloseWithError(err) // nil is the end of the stream
-	}()
-	defer context.AfterFunc(ctx, func() { feed.CloseWithError(context.Cause(ctx)) })()
+	in, stop := endable(ctx, stdin)
+	defer stop()
 	result, err := transfer.Unpack(ctx, t.root, in, o)
 	if err != nil {
 		fmt.Fprintf(stderr, "codebolt-runtime %v\n", err)
 	}
 	return report(stdout, result, err)
+}
+
+// endable is a stream that ends with ctx: what has no name yet is removed when a signal
+// ends this, for which the reading must end.
+func endable(ctx context.Context, stdin io.Reader) (in io.Reader, stop func()) {
+	in, feed := io.Pipe()
+	go func() {
+		_, err := io.CopyBuffer(feed, stdin, make([]byte, 256<<10))
+		feed.CloseWithError(err) // nil is the end of the stream
+	}()
+	undo := context.AfterFunc(ctx, func() { feed.CloseWithError(context.Cause(ctx)) })
+	return in, func() { undo() }
+}
+
+func receive(ctx context.Context, args []string, stdin io.Reader, stdout *os.File, stderr io.Writer) int {
+	flags, t := treeFlags("receive", "receive --root DIR brings what a provider, on stdin and stdout, has into the directory.\n"+
+		"At the end a line of JSON on stdout says what was received, or the error.", stderr)
+	var o transfer.ReceiveOptions
+	keep := flags.String("store", "", "directory for the parts of files that arrive, and that need not come again")
+	limit := flags.Int64("limit", 0, "bytes that the store may have; 0: there is none")
+	flags.Func("seed", "directory in which files may be that need not come; may be repeated", func(name string) error {
+		o.Seeds = append(o.Seeds, name)
+		return nil
+	})
+	if status, ok := t.parse(flags, args); !ok {
+		return status
+	}
+	o.Excludes = t.excludes
+	var trouble []string
+	if *keep != "" && *limit > 0 {
+		store, err := content.Open(*keep, *limit)
+		if err != nil { // it is of use, and not needed
+			trouble = append(trouble, err.Error())
+		}
+		o.Store = store
+	}
+	in, stop := endable(ctx, stdin)
+	defer stop()
+	result, err := transfer.Receive(ctx, t.root, in, stdout, o)
+	if o.Store != nil {
+		if err := closeStore(ctx, o.Store); err != nil {
+			trouble = append(trouble, err.Error())
+		}
+	}
+	result.Troubles = append(trouble, result.Troubles...)
+	if err != nil {
+		fmt.Fprintf(stderr, "codebolt-runtime %v\n", err)
+	}
+	fmt.Fprintln(stdout) // the answers end here
+	return report(stdout, result, err)
+}
+
+// closeStore does not wait long for others: one of them makes room.
+func closeStore(ctx context.Context, store *content.Store) error {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	err := store.Close(ctx)
+	if wire.CodeOf(err) == wire.Conflict {
+		return nil
+	}
+	return err
 }
 
 func scan(ctx context.Context, args []string, stdout *os.File, stderr io.Writer) int {

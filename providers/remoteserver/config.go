@@ -28,6 +28,11 @@ type config struct {
 	Dir        string `config:"dir"`
 	ProgramDir string `config:"programDir"`
 
+	// StoreLimit is how many bytes of files the host keeps for the next environments;
+	// nil is the default, and 0 none. Seed are folders of the host where files may be.
+	StoreLimit *int64   `config:"storeLimit"`
+	Seed       []string `config:"seed"`
+
 	IdentityFiles  []string      `config:"identityFiles"`
 	KnownHosts     []string      `config:"knownHosts"`
 	StrictHostKey  string        `config:"strictHostKey"`  // ask, accept-new or yes; "" as in ssh_config
@@ -53,6 +58,7 @@ type config struct {
 const (
 	defaultDir        = ".codebolt/environments"
 	defaultProgramDir = ".codebolt/runtime"
+	defaultStoreLimit = 2 << 30
 	// defaultHookTimeout bounds postCreate; preStop also has the time that a stop has.
 	defaultHookTimeout = 10 * time.Minute
 )
@@ -81,6 +87,17 @@ func (c *config) check(getenv func(string) string) (err error) {
 			return err
 		}
 	}
+	for _, dir := range c.Seed {
+		if err := checkDir("seed", dir); err != nil {
+			return err
+		}
+		if dir == "" {
+			return wire.Errorf(wire.Invalid, "configuration: seed has a text that is empty; name folders of the host")
+		}
+	}
+	if c.storeLimit() < 0 {
+		return wire.Errorf(wire.Invalid, "configuration: storeLimit is %d; write a number of bytes, or 0 for no store", c.storeLimit())
+	}
 	if len(c.Setup) > 0 {
 		return wire.Errorf(wire.Invalid, "configuration: setup would run on this machine and not on the host; use postCreate")
 	}
@@ -92,6 +109,14 @@ func (c *config) check(getenv func(string) string) (err error) {
 	}
 	c.environ, err = manifest.Variables(c.Env)
 	return err
+}
+
+// storeLimit is how many bytes the store on the host may have.
+func (c *config) storeLimit() int64 {
+	if c.StoreLimit == nil {
+		return defaultStoreLimit
+	}
+	return *c.StoreLimit
 }
 
 // checkDir refuses a folder of the host for which there is no home to be known.

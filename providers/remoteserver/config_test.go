@@ -35,6 +35,9 @@ func TestAConfigurationThatCannotBeIsRefusedAndSaysWhatToDo(t *testing.T) {
 		"a secret twice":        {config{Host: "h", Password: "hidden", PasswordFile: "/x"}, "leave one out"},
 		"a file of nowhere":     {config{Host: "h", PassphraseFile: "secret"}, "absolute path"},
 		"a folder for a file":   {config{Host: "h", PassphraseFile: "/tmp"}, "not a file"},
+		"less than no store":    {config{Host: "h", StoreLimit: new(int64(-1))}, "storeLimit"},
+		"a seed of another's":   {config{Host: "h", Seed: []string{"~bob/x"}}, "seed"},
+		"a seed without a name": {config{Host: "h", Seed: []string{""}}, "seed"},
 		"no variables":          {config{Host: "h", Env: map[string]any{"A": []any{"hidden"}}}, "env.A"},
 	} {
 		err := c.config.check(func(string) string { return "" })

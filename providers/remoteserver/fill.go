@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"io"
+	"path"
 
 	"github.com/codeboltai/codebolt-providers/shared/mirror"
 	"github.com/codeboltai/codebolt-providers/shared/outpost"
@@ -77,7 +78,37 @@ func (s *site) fill(ctx context.Context) error {
 	if mirror.Submodules(s.path) {
 		return wire.Errorf(wire.Unsupported, "remote server: the project has submodules, which a copy on a host cannot hold safely")
 	}
-	return s.again(ctx, func(ctx context.Context) error { return s.mirror().Fill(ctx, s.tell()) })
+	has, err := s.has(ctx)
+	if err != nil {
+		return err
+	}
+	return s.again(ctx, func(ctx context.Context) error {
+		sent, err := s.mirror().Supply(ctx, s.tell(), has)
+		s.log.Info("filled the environment's folder", "files", sent.Files, "bytes", sent.Bytes, "moved", sent.Moved, "sent", sent.Stream, "error", err)
+		return err
+	})
+}
+
+// has is what the host may have of the files: what came for other environments, and
+// what is configured.
+func (s *site) has(ctx context.Context) (mirror.Has, error) {
+	m, err := s.arrive(ctx)
+	if err != nil {
+		return mirror.Has{}, err
+	}
+	programs, err := placed("programDir", s.cfg.ProgramDir, m.Home)
+	if err != nil {
+		return mirror.Has{}, err
+	}
+	has := mirror.Has{Store: path.Join(programs, "store"), Limit: s.cfg.storeLimit()}
+	for _, seed := range s.cfg.Seed {
+		at, err := placed("seed", seed, m.Home)
+		if err != nil {
+			return mirror.Has{}, err
+		}
+		has.Seeds = append(has.Seeds, at)
+	}
+	return has, nil
 }
 
 // again does something a second time when the connection broke meanwhile. It is for

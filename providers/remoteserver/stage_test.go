@@ -148,14 +148,14 @@ func (s *play) folder() string {
 // programs are what is where the program is.
 func (s *play) programs() []string {
 	s.T.Helper()
-	found, err := filepath.Glob(filepath.Join(s.home, ".codebolt", "runtime", "*", "*"))
+	found, err := filepath.Glob(filepath.Join(s.home, ".codebolt", "runtime", "*", "codebolt-runtime"))
 	if err != nil || len(found) == 0 {
 		s.T.Fatalf("programs: %q, %v", found, err)
 	}
 	return found
 }
 
-// none checks that nothing is on the host but the program.
+// none checks that nothing is on the host but the program, and parts of files for others.
 func (s *play) none() {
 	s.T.Helper()
 	eventually(s.T, "no process is left on the host", func() bool { return len(s.onHost()) == 0 })
@@ -166,7 +166,8 @@ func (s *play) none() {
 		case err != nil:
 			return err
 		case strings.HasPrefix(name, ".codebolt/runtime") || name == "." || name == ".codebolt" || name == ".bashrc":
-			if !d.IsDir() && d.Name() != "codebolt-runtime" && name != ".bashrc" {
+			kept := strings.HasPrefix(name, ".codebolt/runtime/store/") && len(d.Name()) == 62
+			if !d.IsDir() && d.Name() != "codebolt-runtime" && name != ".bashrc" && !kept {
 				left = append(left, name)
 			}
 		default:

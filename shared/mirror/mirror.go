@@ -18,6 +18,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strconv"
 	"time"
 
 	"github.com/codeboltai/codebolt-providers/shared/transfer"
@@ -69,6 +70,102 @@ func (m Mirror) Fill(ctx context.Context, tell Teller) error {
 	}()
 	defer func() { _ = r.Close() }() // the writer is not left waiting
 	return m.Run(ctx, "fill the environment", []string{"unpack", "--root", m.There, "--exclude", pointer}, r, io.Discard)
+}
+
+// Has is what the other machine may have of the files already.
+type Has struct {
+	// Store is a folder there for the parts of files that arrive, so that they need not
+	// be sent again; Limit is how many bytes it may have, 0 for no store.
+	Store string
+	Limit int64
+	// Seeds are folders there in which files of the same path may be. They are only
+	// read.
+	Seeds []string
+}
+
+// Supply brings what is here to there, where nothing is deleted, as Fill does; but only
+// the parts of files that are nowhere there are sent. It does no harm twice, and goes on
+// where an earlier one was interrupted. It returns how much was sent, also of one that
+// failed.
+func (m Mirror) Supply(ctx context.Context, tell Teller, has Has) (transfer.Sent, error) {
+	args := []string{"receive", "--root", m.There, "--exclude", pointer}
+	if has.Store != "" && has.Limit > 0 {
+		args = append(args, "--store", has.Store, "--limit", strconv.FormatInt(has.Limit, 10))
+	}
+	for _, seed := range has.Seeds {
+		args = append(args, "--seed", seed)
+	}
+	in, w := io.Pipe()
+	answers, out := io.Pipe()
+	type outcome struct {
+		sent transfer.Sent
+		err  error
+	}
+	over := make(chan outcome, 1)
+	go func() {
+		sent, err := transfer.Send(ctx, m.Here, w, answers, transfer.SendOptions{
+			Excludes: []string{pointer}, Progress: func(p transfer.Progress) { tell.Note("files", progress(p)) },
+		})
+		w.CloseWithError(err)
+		_, _ = io.Copy(io.Discard, answers) // whoever runs it there looks at its end
+		over <- outcome{sent, err}
+	}()
+	var said last
+	err := m.Run(ctx, "fill the environment", args, in, io.MultiWriter(out, &said))
+	_ = out.Close()
+	_ = in.Close() // the sender is not left waiting
+	of := <-over
+	for _, name := range of.sent.Skipped {
+		tell.Warn(name + " was not copied: it is no file, folder or link")
+	}
+	// Why the receiver ended is told by it, and why the sender did by the sender.
+	if of.err != nil && (err == nil || wire.CodeOf(of.err) != wire.Unavailable) {
+		err = of.err
+	}
+	if err != nil {
+		return of.sent, err
+	}
+	for _, trouble := range said.report().Troubles {
+		tell.Warn("more than necessary was sent: " + trouble)
+	}
+	tell.Note("files", fmt.Sprintf("%d files, %s; %s were there already, %s were sent", of.sent.Files, size(of.sent.Bytes), size(of.sent.There()), size(of.sent.Stream)))
+	return of.sent, nil
+}
+
+func progress(p transfer.Progress) string {
+	if p.Reading {
+		return fmt.Sprintf("%d files, %d MiB are looked at", p.AllFiles, p.AllBytes>>20)
+	}
+	return fmt.Sprintf("%d of %d files, %d of %d MiB; %d MiB were there already", p.Files, p.AllFiles, p.Bytes>>20, p.AllBytes>>20, p.There>>20)
+}
+
+// size is a number of bytes for a sentence.
+func size(n int64) string {
+	switch {
+	case n >= 10<<20:
+		return fmt.Sprintf("%d MiB", n>>20)
+	case n >= 10<<10:
+		return fmt.Sprintf("%d KiB", n>>10)
+	}
+	return fmt.Sprintf("%d bytes", n)
+}
+
+// last keeps the last of what is written, in which a report is.
+type last struct{ buf []byte }
+
+func (l *last) Write(p []byte) (int, error) {
+	const kept = 64 << 10
+	l.buf = append(l.buf, p[max(0, len(p)-kept):]...)
+	l.buf = append(l.buf[:0], l.buf[max(0, len(l.buf)-kept):]...)
+	return len(p), nil
+}
+
+func (l *last) report() (r transfer.Report) {
+	text := bytes.TrimSpace(l.buf)
+	if err := wire.Unmarshal(text[bytes.LastIndexByte(text, '\n')+1:], &r); err != nil {
+		return transfer.Report{} // it is only told what went well enough
+	}
+	return r
 }
 
 // ReadBack brings the directory here to what there is there: only what changed is

@@ -7,8 +7,11 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
+	"strings"
 	"testing"
 
+	"github.com/codeboltai/codebolt-providers/shared/content"
 	"github.com/codeboltai/codebolt-providers/shared/mirror"
 	"github.com/codeboltai/codebolt-providers/shared/transfer"
 	"github.com/codeboltai/codebolt-providers/shared/wire"
@@ -23,6 +26,20 @@ func inProcess(asked *[]string) func(context.Context, string, []string, io.Reade
 		switch args[0] {
 		case "unpack":
 			_, err := transfer.Unpack(ctx, root, stdin, transfer.UnpackOptions{Excludes: args[4:5]})
+			return err
+		case "receive":
+			o := transfer.ReceiveOptions{Excludes: args[4:5]}
+			if len(args) > 5 {
+				store, err := content.Open(args[6], 1<<20)
+				if err != nil {
+					return err
+				}
+				defer func() { _ = store.Close(ctx) }()
+				o.Store = store
+			}
+			result, err := transfer.Receive(ctx, root, stdin, stdout, o)
+			text, _ := wire.Marshal(transfer.Report{Result: result, Problem: wire.ProblemOf(err)})
+			_, _ = stdout.Write([]byte("\n" + string(text) + "\n"))
 			return err
 		case "pack":
 			known, err := transfer.ReadIndex(stdin)
@@ -113,6 +130,43 @@ func TestWhatIsHereGoesThereAndComesBackWithoutWhereGitFindsTheRepository(t *tes
 	}
 }
 
+// notes remembers what was told.
+type notes []string
+
+func (n *notes) Note(_, text string) { *n = append(*n, text) }
+func (n *notes) Warn(text string)    { *n = append(*n, "warning: "+text) }
+
+func TestASupplySendsWhatIsNotThereAndTellsHowMuch(t *testing.T) {
+	t.Parallel()
+	here, store := t.TempDir(), t.TempDir()
+	var asked []string
+	write(t, filepath.Join(here, ".git"), "gitdir: here\n")
+	write(t, filepath.Join(here, "src", "a.txt"), "aaaaa")
+	write(t, filepath.Join(here, "b.txt"), "bbb")
+	for _, want := range []int64{8, 0} {
+		there := t.TempDir()
+		m := mirror.Mirror{Here: here, There: there, Run: inProcess(&asked)}
+		var told notes
+		sent, err := m.Supply(t.Context(), &told, mirror.Has{Store: store, Limit: 1 << 20})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if sent.Moved != want || sent.Files != 2 || sent.Stream == 0 || read(filepath.Join(there, "src", "a.txt")) != "aaaaa" {
+			t.Errorf("%+v", sent)
+		}
+		if _, err := os.Lstat(filepath.Join(there, ".git")); err == nil {
+			t.Error("where git finds the repository is there")
+		}
+		if text := "2 files, 8 bytes; " + strconv.FormatInt(8-want, 10) + " bytes were there already"; len(told) != 1 || !strings.HasPrefix(told[0], text) {
+			t.Errorf("told %q, want %q", told, text)
+		}
+	}
+	m := mirror.Mirror{Here: here, There: filepath.Join(here, "none"), Run: inProcess(&asked)}
+	if _, err := m.Supply(t.Context(), silent{}, mirror.Has{}); wire.CodeOf(err) != wire.NotFound {
+		t.Errorf("without a directory: %v", err)
+	}
+}
+
 func TestAFailureThereIsToldAndNothingIsTakenForDeleted(t *testing.T) {
 	t.Parallel()
 	here := t.TempDir()
@@ -121,6 +175,7 @@ func TestAFailureThereIsToldAndNothingIsTakenForDeleted(t *testing.T) {
 	m := mirror.Mirror{Here: here, There: "/nowhere", Run: func(context.Context, string, []string, io.Reader, io.Writer) error { return broken }}
 	for what, do := range map[string]func(context.Context) error{
 		"fill": func(ctx context.Context) error { return m.Fill(ctx, silent{}) }, "read back": m.ReadBack,
+		"supply": func(ctx context.Context) error { _, err := m.Supply(ctx, silent{}, mirror.Has{}); return err },
 	} {
 		if err := do(t.Context()); !errors.Is(err, broken) {
 			t.Errorf("%s: %v", what, err)

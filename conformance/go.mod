@@ -8,6 +8,8 @@ require (
 	github.com/gorilla/websocket v1.5.3
 )
 
+require golang.org/x/crypto v0.58.0 // indirect
+
 require (
 	github.com/go-json-experiment/json v1.27.2 // indirect
 	github.com/go-viper/mapstructure/v2 v2.5.0 // indirect

@@ -21,67 +21,6 @@ import (
 	"github.com/codeboltai/codebolt-providers/shared/wire"
 )
 
-// interrupted starts an environment and kills its provider at a moment, which is one
-// of its own reports, or cuts its line.
-func (s *play) interrupted(e *server.Environment, moment string, strike func()) {
-	s.T.Helper()
-	var once sync.Once
-	cancel := e.Subscribe(func(head wire.Header, frame []byte) {
-		var n struct {
-			Data wire.Progress `json:"data"`
-		}
-		if head.Type == wire.TypeNotification && wire.Unmarshal(frame, &n) == nil && n.Data.Phase+" "+n.Data.State == moment {
-			once.Do(strike)
-		}
-	})
-	_, _ = e.Start(stage.Limit(s.T)) // whether it succeeds is not the question
-	cancel()
-	once.Do(strike)               // that moment did not come
-	_ = e.Close(stage.Limit(s.T)) // what was killed does not answer
-}
-
-func TestAStartThatIsInterruptedAnywhereHealsAndLeavesNothing(t *testing.T) {
-	t.Parallel()
-	for what, strike := range map[string]func(*play, *server.Environment){
-		"the provider is killed": func(s *play, e *server.Environment) {
-			if err := e.Kill(); err != nil {
-				s.T.Error(err)
-			}
-		},
-		"the line is cut": func(s *play, _ *server.Environment) { s.line.Cut(faultproxy.Reset) },
-	} {
-		t.Run(what, func(t *testing.T) {
-			t.Parallel()
-			s := newStage(t, sshtest.Options{}, nil)
-			for i, moment := range []string{"upload started", "worktree done", "files started", "files done", "runtime done"} {
-				e := s.Env(fmt.Sprintf("%s %d", moment, i), nil, nil)
-				s.interrupted(e, moment, func() { strike(s, e) })
-				path := s.Start(e).WorkspacePath
-				s.Call(e, map[string]any{"type": wire.TypeWriteFile, "path": "uncommitted.txt", "content": moment}, nil)
-				s.Close(e)
-				s.interrupted(e, "runtime started", func() { strike(s, e) })
-				if started := s.Start(e); !started.Attached || started.WorkspacePath != path {
-					t.Errorf("%s: %+v, was at %s", moment, started.StartResult, path)
-				}
-				if out := s.run(e, "cat uncommitted.txt"); out != moment {
-					t.Errorf("%s: the agent sees %q", moment, out)
-				}
-				if d := s.Diff(e); len(d.Files) != 1 {
-					t.Errorf("%s: the diff has %d files: %+v", moment, len(d.Files), d.Summary)
-				}
-				if r := s.Stop(e, "snapshotAndRemove"); !r.Removed {
-					t.Errorf("%s: not removed: %+v", moment, r)
-				}
-				if t.Failed() {
-					t.FailNow()
-				}
-			}
-			s.none()
-			s.Clean(0)
-		})
-	}
-}
-
 // command is the provider's program for a subcommand, on this stage.
 func (s *play) command(args ...string) (string, error) {
 	s.T.Helper()

@@ -314,7 +314,7 @@ func (v *receiver) compare(root, i int) (whole bool, err error) {
 	e := v.table.entries[i]
 	f, info, err := openFile(v.roots[root], filepath.FromSlash(e.Path))
 	if err != nil {
-		return false, nil //nolint:nilerr // then there is nothing to be found
+		return false, nil // then there is nothing to be found
 	}
 	defer f.Close()
 	if info.Size() != e.Size {
@@ -330,7 +330,7 @@ func (v *receiver) compare(root, i int) (whole bool, err error) {
 		}
 		buf := v.spare[:length(e.Size, k)]
 		if _, err := io.ReadFull(f, buf); err != nil {
-			return false, nil //nolint:nilerr // it changes, or cannot be read
+			return false, nil // it changes, or cannot be read
 		}
 		if sha256.Sum256(buf) != v.table.sums[n] {
 			whole = false

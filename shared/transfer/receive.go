@@ -47,17 +47,7 @@ type ReceiveOptions struct {
 // ends with ctx, except while r or w blocks.
 func Receive(ctx context.Context, root string, r io.Reader, w io.Writer, o ReceiveOptions) (Result, error) {
 	const op = "receive"
-	exclude, err := newExcludes(o.Excludes)
-	if err != nil {
-		return Result{}, err
-	}
-	if o.Limits.Bytes == 0 {
-		o.Limits.Bytes = defaultBytes
-	}
-	if o.Limits.Entries <= 0 || o.Limits.Entries > maxEntries {
-		o.Limits.Entries = maxEntries
-	}
-	dir, err := os.OpenRoot(root)
+	dir, exclude, err := openTo(root, o.Excludes, &o.Limits)
 	if err != nil {
 		return Result{}, fail(op, root, err)
 	}

@@ -59,17 +59,7 @@ const defaultBytes = 64 << 30
 // while r blocks.
 func Unpack(ctx context.Context, root string, r io.Reader, o UnpackOptions) (Result, error) {
 	const op = "unpack"
-	exclude, err := newExcludes(o.Excludes)
-	if err != nil {
-		return Result{}, err
-	}
-	if o.Limits.Bytes == 0 {
-		o.Limits.Bytes = defaultBytes
-	}
-	if o.Limits.Entries <= 0 || o.Limits.Entries > maxEntries {
-		o.Limits.Entries = maxEntries
-	}
-	dir, err := os.OpenRoot(root)
+	dir, exclude, err := openTo(root, o.Excludes, &o.Limits)
 	if err != nil {
 		return Result{}, fail(op, root, err)
 	}
@@ -99,6 +89,22 @@ func Unpack(ctx context.Context, root string, r io.Reader, o UnpackOptions) (Res
 		err = dir.Lchown(".", o.Owner.UID, o.Owner.GID)
 	}
 	return u.result, fail(op, root, err)
+}
+
+// openTo opens a directory into which something is to come, and completes the limits.
+func openTo(root string, names []string, limits *Limits) (*os.Root, excludes, error) {
+	exclude, err := newExcludes(names)
+	if err != nil {
+		return nil, exclude, err
+	}
+	if limits.Bytes == 0 {
+		limits.Bytes = defaultBytes
+	}
+	if limits.Entries <= 0 || limits.Entries > maxEntries {
+		limits.Entries = maxEntries
+	}
+	dir, err := os.OpenRoot(root)
+	return dir, exclude, err
 }
 
 // source remembers how the stream failed.

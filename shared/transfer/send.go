@@ -80,14 +80,14 @@ func Send(ctx context.Context, root string, w io.Writer, r io.Reader, o SendOpti
 	if err != nil {
 		return Sent{}, fail(op, root, err)
 	}
-	s := &sender{ctx: ctx, dir: dir, out: out, table: newTable(), buf: make([]byte, chunkSize), answers: make(chan answer), over: make(chan struct{})}
+	s := &sender{ctx: ctx, dir: dir, out: out, table: newTable(), buf: make([]byte, chunkSize), answers: make(chan answer, 1), over: make(chan struct{})}
 	defer close(s.over)
 	if o.Progress != nil {
 		defer s.tellEvery(time.Second, o.Progress)()
 	}
+	go s.listen(r) // from the start: a receiver that ends early is not held at its last words
 	err = s.look(exclude)
 	if err == nil {
-		go s.listen(r)
 		err = s.rounds()
 	}
 	if s.read != nil {

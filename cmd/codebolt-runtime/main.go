@@ -97,6 +97,12 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout *os.File, s
 		fmt.Fprintln(stderr, "codebolt-runtime: --workspace, --dir and --listen are needed; it is usually started by a provider")
 		return 2
 	}
+	if f, ok := stderr.(*os.File); ok {
+		if bounded := runtime.BoundedLog(f); bounded != nil {
+			go bounded.Bound(ctx)
+			stderr = bounded
+		}
+	}
 	log := slog.New(slog.NewJSONHandler(stderr, nil))
 	if err := serve(ctx, o, stdout, log); err != nil {
 		log.Error("ended", "error", err)

@@ -33,14 +33,18 @@ const (
 		`while test $# -gt 1; do if test "$1" = "$m"; then d="$d/$2/codebolt-runtime"; test -x "$d" && exec "$d" sum; exit 0; fi; shift 2; done`
 	// uploadScript puts a program of $2 bytes with the hash $3 into the folder $1,
 	// whole or not at all. Whoever was killed at that has left a file, which is taken
-	// away after a day.
+	// away after a day. Other programs beside it that nobody used for 30 days go too:
+	// each notes its use in the time of its file. What holds anything else stays.
 	uploadScript = `LC_ALL=C; export LC_ALL; umask 077; mkdir -p "$1" || exit 71; ` +
 		`find "$1" -name "new.*" -mtime +0 -exec rm -f {} +; ` +
 		`t="$1/new.$$"; trap 'rm -f "$t"; rmdir "$1" 2>/dev/null' EXIT; trap "exit 72" HUP INT TERM; ` +
 		`cat >"$t" && chmod 700 "$t" || exit 72; ` +
 		`test "$(wc -c <"$t")" -eq "$2" || exit 73; ` +
 		`s=$("$t" sum) || exit 74; test "$s" = "$3" || exit 73; ` +
-		`mv -f "$t" "$1/codebolt-runtime" || exit 72`
+		`mv -f "$t" "$1/codebolt-runtime" || exit 72; ` +
+		`for f in "${1%/*}"/*/codebolt-runtime; do d="${f%/*}"; n="${d##*/}"; test "$d" = "$1" && continue; ` +
+		`test "${#n}" -eq 64 && test -z "$(printf %s "$n" | tr -d 0-9a-f)" || continue; test -L "$d" && continue; ` +
+		`test "$(ls -A "$d")" = codebolt-runtime && test -n "$(find "$f" -type f -mtime +29)" && rm -f "$f" && rmdir "$d"; done 2>/dev/null; exit 0`
 	// roomScript tells where the next folder above $1 is and how much room it has.
 	roomScript = `LC_ALL=C; export LC_ALL; d="$1"; until test -e "$d"; do d=$(dirname "$d"); done; echo "$d"; test -w "$d" && test -d "$d" || exit 71; df -Pk "$d"`
 )

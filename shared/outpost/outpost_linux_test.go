@@ -243,3 +243,22 @@ func TestAProgramBesideTheFilesEndsWithWhoeverAskedForIt(t *testing.T) {
 		t.Errorf("status %d after %v", status, time.Since(begun))
 	}
 }
+
+func TestAskingWhetherAnotherAgentServerRunsCutsItsLog(t *testing.T) {
+	f := folder(t)
+	must(t, outpost.Make, f)
+	log := filepath.Join(f.Run(), "log")
+	write(t, log, strings.Repeat(strings.Repeat("x", 1023)+"\n", 9<<10)+"the newest\n")
+	pid := os.Getpid()
+	started, _ := resource.ProcessStarted(pid)
+	for _, upstream := range []bool{false, true} {
+		r := &outpost.Request{Do: outpost.Alive, Folder: f, Record: resource.RuntimeRecord{PID: pid, Started: started, Upstream: upstream}}
+		if a, err := outpost.Ask(t.Context(), here, r); err != nil || !a.Alive {
+			t.Fatalf("%+v, %v", a, err)
+		}
+		text, err := os.ReadFile(log)
+		if cut := len(text) < 2<<20; err != nil || cut != upstream || !bytes.HasSuffix(text, []byte("\nthe newest\n")) {
+			t.Errorf("another's is %v: the log has %d bytes, %v", upstream, len(text), err)
+		}
+	}
+}

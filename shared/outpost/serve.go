@@ -28,6 +28,7 @@ const maxRequest = 4 << 20
 // Serve serves the one request in the arguments behind [Subcommand], or else on stdin,
 // and returns the status to exit with.
 func Serve(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	used()
 	in := bufio.NewReader(stdin)
 	line, err := readRequest(args, in)
 	r := &Request{}
@@ -140,6 +141,8 @@ func (r *Request) serve(ctx context.Context, answer *Answer) (err error) {
 		started, alive := resource.ProcessStarted(record.PID)
 		if answer.Alive = alive && started == record.Started; !answer.Alive {
 			answer.Said = runtime.LogTail(record.Dir)
+		} else if record.Upstream {
+			runtime.CutLog(record.Dir)
 		}
 	case Stop:
 		err = r.stop(ctx, record)
@@ -182,6 +185,24 @@ func (r *Request) stop(ctx context.Context, record resource.RuntimeRecord) error
 		return nil
 	}
 	return err
+}
+
+// used notes in the time of this program's file that it is used: one that was not for
+// long is taken away when another is put beside it. Programs elsewhere than in a folder
+// named by their hash are not of that kind, and stay as they are.
+func used() {
+	const often = time.Hour
+	self, err := os.Executable()
+	if err != nil {
+		return
+	}
+	name := filepath.Base(filepath.Dir(self))
+	if sum, err := hex.DecodeString(name); err != nil || len(sum) != sha256.Size {
+		return
+	}
+	if info, err := os.Stat(self); err == nil && time.Since(info.ModTime()) > often {
+		_ = os.Chtimes(self, time.Time{}, time.Now()) // whoever may not is not who put it there
+	}
 }
 
 // Sum is the SHA-256 of this program, in hexadecimal digits.

@@ -200,6 +200,9 @@ func Adopt(ctx context.Context, spec Spec, rec resource.RuntimeRecord) (*Process
 		p.record.PID, p.record.Started = h.PID, started
 	}
 	p.watcher.Go(p.watch)
+	if rec.Upstream {
+		p.watcher.Go(p.boundUpstream)
+	}
 	return p, nil
 }
 

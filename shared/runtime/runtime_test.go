@@ -410,3 +410,41 @@ func TestAnUpstreamServerWhoseAddressCannotBeNotedIsNotLeft(t *testing.T) {
 	}
 	marked(t, s.Instance)
 }
+
+func TestTheLogOfARunningRuntimeIsBounded(t *testing.T) {
+	t.Parallel()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for what, upstream := range map[string]*runtime.Upstream{
+		"ours": nil, "another's": {Command: []string{"/usr/bin/env", "TEST_UPSTREAM_PORT={port}", self}, Port: 42300},
+	} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			s := spec(t)
+			s.Upstream = upstream
+			start(t, s)
+			path := filepath.Join(s.Dir, "log")
+			log, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer log.Close()
+			line := strings.Repeat("x", 1023) + "\n"
+			if _, err := log.WriteString(strings.Repeat(line, 9<<10) + "the newest\n"); err != nil {
+				t.Fatal(err)
+			}
+			for range 1000 {
+				if info, err := os.Stat(path); err == nil && info.Size() < 2<<20 && info.Size() > 1<<19 {
+					break
+				}
+				time.Sleep(10 * time.Millisecond)
+			}
+			data, err := os.ReadFile(path)
+			if err != nil || len(data) > 2<<20 || !bytes.Contains(data, []byte("earlier lines were dropped")) || !bytes.Contains(data, []byte("\nthe newest\n")) {
+				t.Errorf("the log has %d bytes, %v", len(data), err)
+			}
+		})
+	}
+}

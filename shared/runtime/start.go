@@ -73,7 +73,7 @@ func prepareDir(spec Spec) error {
 const maxLog = 1 << 20
 
 func openLog(path string) (*os.File, error) {
-	mode := os.O_CREATE | os.O_WRONLY | os.O_APPEND
+	mode := os.O_CREATE | os.O_RDWR | os.O_APPEND // the runtime reads its end when it has become too long
 	if info, err := os.Stat(path); err == nil && info.Size() > maxLog {
 		mode |= os.O_TRUNC
 	}
@@ -242,6 +242,7 @@ func startUpstream(ctx context.Context, spec Spec, logFile *os.File) (*Process, 
 			if _, err := p.caller().Health(ctx); err == nil {
 				err := os.WriteFile(filepath.Join(spec.Dir, AddressFile), []byte(address), 0o600)
 				if err == nil {
+					p.watcher.Go(p.boundUpstream)
 					return p, nil
 				}
 				kill(p.record)

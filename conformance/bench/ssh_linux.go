@@ -43,7 +43,7 @@ func (b *bench) ssh(ctx context.Context) (err error) {
 	if !b.wants(rowFarRead, rowFarStart, rowFarTree, rowFarFill, rowFarMemory) {
 		return nil
 	}
-	for _, program := range []string{"/usr/sbin/sshd", "ssh", "rsync"} {
+	for _, program := range []string{"/usr/sbin/sshd", "ssh", "sftp", "rsync"} {
 		if _, err := exec.LookPath(program); err != nil {
 			fmt.Fprintln(b.log, "  no row of SSH is measured:", err)
 			return nil
@@ -96,7 +96,7 @@ func (f *far) long() (short func()) {
 	return func() { f.line.Shape(faultproxy.Shape{}) }
 }
 
-// command runs one of OpenSSH's or Debian's programs, which take the user's home from
+// openssh is a command of one of OpenSSH's or Debian's programs, which take the user's home from
 // the system and not from HOME.
 func (f *far) openssh(ctx context.Context, program string, args ...string) *exec.Cmd {
 	config := filepath.Join(f.dir, ".ssh", "config")
@@ -247,7 +247,42 @@ func (f *far) reading(ctx context.Context) error {
 		}
 	}
 	f.atMost(rowFarRead, "one round trip", "ms", ours, bare, 1.1)
+	sftp, err := f.sftp(ctx)
+	if err != nil {
+		return err
+	}
+	f.reported(rowFarRead, "sftp get", "ms", ours, sftp)
 	return away(p)
+}
+
+// sftp is how many ms a file takes that sftp reads over a connection that is there.
+func (f *far) sftp(ctx context.Context) (took []float64, err error) {
+	found, err := filepath.Glob(filepath.Join(f.home, ".codebolt", "environments", "*", "files", "one.txt"))
+	if err != nil || len(found) != 1 {
+		return nil, fmt.Errorf("the host has %q: %w", found, err)
+	}
+	get := func(files int) (float64, error) {
+		cmd := f.openssh(ctx, "sftp", "-q", "-b", "-", "far")
+		cmd.Stdin = strings.NewReader(strings.Repeat(fmt.Sprintf("get %s %s\n", found[0], filepath.Join(f.dir, "got")), files))
+		from := time.Now()
+		if out, err := cmd.CombinedOutput(); err != nil {
+			return 0, fmt.Errorf("sftp: %w: %s", err, out)
+		}
+		return millis(from), nil
+	}
+	const more = 10
+	for range max(5/f.scale, 3) {
+		one, err := get(1)
+		if err != nil {
+			return nil, err
+		}
+		many, err := get(1 + more)
+		if err != nil {
+			return nil, err
+		}
+		took = append(took, (many-one)/more)
+	}
+	return took, nil
 }
 
 // echo is one round trip over a line as long as the one to the host.

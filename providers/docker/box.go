@@ -17,6 +17,7 @@ import (
 	"github.com/codeboltai/codebolt-providers/shared/resource"
 	"github.com/codeboltai/codebolt-providers/shared/sshconn"
 	"github.com/codeboltai/codebolt-providers/shared/wire"
+	"github.com/codeboltai/codebolt-providers/shared/workspace"
 	"github.com/codeboltai/codebolt-providers/shared/worktree"
 )
 
@@ -123,6 +124,13 @@ func (b *box) beside() worktree.Beside {
 			return b.take(raw)
 		},
 		Refresh: b.refresh,
+		Files: func() workspace.FS {
+			if b.facts.Work == "" {
+				return nil
+			}
+			return b.files()
+		},
+		Close: b.close,
 		Remove: func(ctx context.Context, _ *resource.Record, raw wire.Raw) error {
 			if err := b.take(raw); err != nil {
 				return err

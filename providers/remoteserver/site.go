@@ -127,6 +127,8 @@ func (s *site) beside() worktree.Beside {
 			return nil
 		},
 		Refresh: s.refresh,
+		Files:   s.files,
+		Close:   s.close,
 		Remove: func(ctx context.Context, rec *resource.Record, raw wire.Raw) error {
 			if err := s.take(raw); err != nil {
 				return err

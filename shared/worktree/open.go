@@ -14,6 +14,7 @@ import (
 	"github.com/codeboltai/codebolt-providers/shared/resource"
 	"github.com/codeboltai/codebolt-providers/shared/runtime"
 	"github.com/codeboltai/codebolt-providers/shared/wire"
+	"github.com/codeboltai/codebolt-providers/shared/workspace"
 )
 
 // mark begins the reason for which our worktrees are locked.
@@ -42,6 +43,13 @@ type Beside struct {
 	// Refresh brings the worktree up to date with what has the agents' work, when
 	// that is elsewhere. It is called before the worktree is looked at.
 	Refresh func(ctx context.Context) error
+	// Files are the files of the agents, when they are not in the worktree, for when the
+	// runtime does not serve them. It is called once, when the environment is open; nil
+	// from it is the worktree.
+	Files func() workspace.FS
+	// Close lets go of what leads there, such as a connection: when an open fails, and
+	// when the environment is left or has been removed. It is idempotent.
+	Close func() error
 	// Remove removes all of it that exists, made by a start that failed or by one
 	// that did not. It is idempotent, and comes before the worktree goes.
 	Remove func(ctx context.Context, rec *resource.Record, facts wire.Raw) error
@@ -69,6 +77,9 @@ type details struct {
 // branch of its own, and what spec adds to it. It is a [provider.Provider]'s
 // Open.
 func Open(ctx context.Context, req *provider.OpenRequest, spec Spec) (*Environment, error) {
+	if done := spec.Beside.Close; done != nil {
+		req.Undo("connection", func(context.Context) error { return done() })
+	}
 	var cfg Config
 	if err := req.Decode(&cfg); err != nil {
 		return nil, err
@@ -91,6 +102,9 @@ func Open(ctx context.Context, req *provider.OpenRequest, spec Spec) (*Environme
 	hosted.Plan, hosted.Create, hosted.Attach = maker.plan, maker.create, maker.attach
 	if env.Host, err = provider.OpenHost(ctx, req, hosted); err != nil {
 		return nil, err
+	}
+	if files := spec.Beside.Files; files != nil {
+		env.files = files()
 	}
 	return env, nil
 }

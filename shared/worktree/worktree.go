@@ -1,6 +1,7 @@
 package worktree
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 	"github.com/codeboltai/codebolt-providers/shared/provider"
 	"github.com/codeboltai/codebolt-providers/shared/resource"
 	"github.com/codeboltai/codebolt-providers/shared/wire"
+	"github.com/codeboltai/codebolt-providers/shared/workspace"
 )
 
 // Environment is one open worktree. It implements [provider.Environment] with all
@@ -23,10 +25,43 @@ type Environment struct {
 	spec    Spec
 	repo    *gitrepo.Repo
 	details details
+	files   workspace.FS // of the agents; nil when the worktree has them
 }
 
 // Worktree is the environment's worktree.
 func (e *Environment) Worktree() gitrepo.Worktree { return e.details.Worktree }
+
+// Workspace implements [provider.Environment].
+func (e *Environment) Workspace() workspace.FS {
+	if e.files != nil {
+		return e.files
+	}
+	return e.Host.Workspace()
+}
+
+// Runtime implements [provider.Environment]. Files that are not in the worktree are the
+// runtime's to serve.
+func (e *Environment) Runtime() *provider.RuntimeAccess {
+	access := e.Host.Runtime()
+	if access != nil {
+		access.Files = e.files != nil && !access.Plain // another agent server knows nothing of such requests
+	}
+	return access
+}
+
+// Detach implements [provider.Environment].
+func (e *Environment) Detach(ctx context.Context) error {
+	err := e.Host.Detach(ctx) // needs the connection
+	return cmp.Or(err, e.done())
+}
+
+// done lets go of what leads to what is beside the worktree.
+func (e *Environment) done() error {
+	if e.spec.Beside.Close == nil {
+		return nil
+	}
+	return e.spec.Beside.Close()
+}
 
 // refresh brings the worktree up to date before it is looked at.
 func (e *Environment) refresh(ctx context.Context) error {
@@ -212,7 +247,11 @@ func (e *Environment) Remove(ctx context.Context, how provider.RemovePolicy) (pr
 	if !e.cfg.CleanupEnvironmentPath {
 		removal.Keep = "cleanupEnvironmentPath is false"
 	}
-	return e.RemoveBy(ctx, how, removal)
+	result, err := e.RemoveBy(ctx, how, removal)
+	if err == nil {
+		err = e.done()
+	}
+	return result, err
 }
 
 // trashOf is where the directory of a worktree goes when it is removed.

@@ -172,6 +172,9 @@ func (b *batchConn) tryFlush() bool {
 	if len(b.buf) == 0 {
 		return true
 	}
+	if b.raw == nil {
+		return false // whoever may wait for the peer writes it
+	}
 	if b.limited { // an old deadline would forbid it
 		if b.Conn.SetWriteDeadline(time.Time{}) != nil {
 			return false

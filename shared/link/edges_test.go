@@ -259,3 +259,42 @@ func TestTheFirstFrameOfASessionIsBounded(t *testing.T) {
 		t.Errorf("all was taken, then: %v", err)
 	}
 }
+
+// A connection that is no socket, as over SSH, cannot be written to without waiting.
+func TestAConnectionThatIsNoSocketCarriesManyMessagesBothWaysAtOnce(t *testing.T) {
+	t.Parallel()
+	const messages = 20_000
+	var peer *link.Link
+	a := &link.Acceptor{
+		Accept: func(l *link.Link, _ *http.Request) (link.Handler, error) {
+			peer = l
+			return link.Handler{Message: func(m link.Message) { _ = l.SendWait(context.Background(), m.Data) }}, nil // what is missing fails the test
+		},
+	}
+	d := to("ws://" + accept(t, a) + "/")
+	d.NetDial = func(ctx context.Context, network, address string) (net.Conn, error) {
+		c, err := (&net.Dialer{}).DialContext(ctx, network, address)
+		return struct{ net.Conn }{c}, err
+	}
+	back := make(chan struct{}, messages)
+	var l *link.Link
+	up := make(chan struct{})
+	l = link.Dial(context.Background(), d, link.Handler{Message: func(link.Message) { back <- struct{}{} }, Up: func(link.Up) { close(up) }}, link.Options{Resume: true})
+	t.Cleanup(func() { _ = l.Close(closing(t)) })
+	<-up
+	for range 4 {
+		go func() {
+			for range messages / 4 {
+				_ = l.SendWait(context.Background(), []byte(`{"type":"x"}`)) // as above
+			}
+		}()
+	}
+	limit := time.After(30 * time.Second)
+	for n := range messages {
+		select {
+		case <-back:
+		case <-limit:
+			t.Fatalf("%d of %d messages came back; the link says %v, its peer %v", n, messages, l.Status(), peer.Status())
+		}
+	}
+}

@@ -45,7 +45,7 @@ conformance: build ## judge the providers that need no daemon by every check; re
 conformance-docker: ## judge the docker provider by every check (about ten minutes); it starts a daemon of its own
 	cd providers/docker && CONFORMANCE_ALL=1 $(GO) test -v -count=1 -timeout 30m -run TestConformance .
 
-conformance-remoteserver: ## judge the remote-server provider by every check that needs no look at its disk; it starts an SSH server of its own
+conformance-remoteserver: ## judge the remote-server provider by every check (about five minutes); it starts an SSH server of its own
 	cd providers/remoteserver && CONFORMANCE_ALL=1 $(GO) test -v -count=1 -timeout 30m -run TestConformance .
 
 conformance-node: ## judge the example in plain Node by every check

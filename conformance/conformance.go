@@ -61,10 +61,14 @@ type Target struct {
 	Manifests fs.FS
 	// Config is the configuration of every environment.
 	Config map[string]any
-	// Elsewhere tells that agents work in a directory of another machine, also when it
-	// is this one in a test, and what is at workspacePath here is not where they see
-	// it: checks that look at the workspace's disk are skipped.
+	// Elsewhere tells that agents do not see what is at workspacePath here, such as when
+	// they work on another machine. Checks that work in that directory are skipped.
 	Elsewhere bool
+	// Disk tells where on this machine the files of an open environment are, when they
+	// are Elsewhere, such as on another machine that is this one in a test: by the
+	// resource id and the workspacePath of its start. It implies Elsewhere. nil is for
+	// those that are nowhere here; checks that look at the files are skipped then.
+	Disk func(resourceID, workspacePath string) (string, error)
 	// Options select checks; the zero value runs them all, strictly.
 	Options suite.Options
 }
@@ -75,7 +79,7 @@ type Target struct {
 func Run(t *testing.T, target Target) {
 	t.Helper()
 	subject := &suite.Target{
-		Program: target.Program, Args: target.Args, Dir: t.TempDir(), Env: target.Env, Config: target.Config, Files: target.Manifests,
+		Program: target.Program, Args: target.Args, Dir: t.TempDir(), Env: target.Env, Config: target.Config, Files: target.Manifests, Elsewhere: target.Elsewhere, Disk: target.Disk,
 	}
 	if target.Manifests != nil {
 		m, err := manifest.Load(target.Manifests, ".")
@@ -89,10 +93,6 @@ func Run(t *testing.T, target Target) {
 		options.Only = strings.Split(only, ",")
 	}
 	subject.RuntimeProgram = []string{agentServer(t)}
-	if target.Elsewhere {
-		subject.Capabilities, _ = suite.Discover(t.Context(), subject)
-		subject.Capabilities[suite.Local] = false
-	}
 	all := checks.All()
 	report, err := suite.Run(t.Context(), subject, all, options)
 	if err != nil {

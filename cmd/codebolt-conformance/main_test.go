@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -166,6 +167,38 @@ func TestAReportOnTheStandardOutputStandsThereAlone(t *testing.T) {
 	}
 	if !strings.Contains(s.stderr, "the provider does not declare providerReadFile") {
 		t.Errorf("nothing tells why it was skipped:\n%s", s.stderr)
+	}
+}
+
+func TestFilesThatAreElsewhereAreLookedAtWhereTheProgramSays(t *testing.T) {
+	t.Parallel()
+	script := func(text string) string {
+		path := filepath.Join(t.TempDir(), "where")
+		if err := os.WriteFile(path, []byte("#!/bin/sh\n"+text+"\n"), 0o700); err != nil { //nolint:gosec // it is to be run
+			t.Fatal(err)
+		}
+		return path
+	}
+	for name, test := range map[string]struct {
+		args   []string
+		status int
+		says   string
+	}{
+		"nobody says":      {[]string{"--elsewhere"}, 0, "the provider does not declare disk"},
+		"there":            {[]string{"--disk", script(`test -n "$1" && echo "$2"`)}, 0, "conforms: 1 check passed"},
+		"somewhere else":   {[]string{"--disk", script("echo " + t.TempDir())}, 1, "no such file"},
+		"no path":          {[]string{"--disk", script("echo here")}, 2, "absolute path"},
+		"it does not know": {[]string{"--disk", script("echo lost >&2; exit 3")}, 2, "lost"},
+		"there is no such": {[]string{"--disk", "./nowhere"}, 2, "--disk: there is no program"},
+		"what works in it": {[]string{"--disk", script(`echo "$2"`), "--only", "SC-005"}, 0, "the provider does not declare local"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newDesk(t).run(slices.Concat([]string{"run", "--only", "FS-012"}, test.args, []string{"--", local()})...)
+			if all := s.stdout + s.stderr; s.status != test.status || !strings.Contains(all, test.says) {
+				t.Errorf("status %d, want %d and %q:\n%s", s.status, test.status, test.says, all)
+			}
+		})
 	}
 }
 

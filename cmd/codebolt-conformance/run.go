@@ -33,6 +33,8 @@ type runner struct {
 	profile, failOn    string
 	frames             string
 	quiet              bool
+	elsewhere          bool
+	disk               string
 	files              map[string]*string // by format
 }
 
@@ -83,6 +85,9 @@ func (a *app) runCommand() *cobra.Command {
 	flags.StringArrayVar(&r.env, "env", nil, "a variable for the provider, as NAME=VALUE; may be repeated")
 	flags.StringSliceVar(&r.with, "with", nil, "take these capabilities for declared")
 	flags.StringSliceVar(&r.without, "without", nil, "take these capabilities for not declared")
+	flags.BoolVar(&r.elsewhere, "elsewhere", false, "agents do not see what is at workspacePath on this machine; checks that work there are skipped")
+	flags.StringVar(&r.disk, "disk", "", "a program that prints where on this machine the files of an environment are that is elsewhere; "+
+		"it is called with the resource id and the workspacePath")
 	flags.StringVar(&r.failOn, "fail-on", "must", "must, or should: a failed check of level SHOULD is a failure too")
 	flags.StringVar(&r.frames, "frames", string(suite.KeepFew),
 		"which frames reports hold: few (those of checks that did not pass, and the last few of the others), failed (only the former), or all")

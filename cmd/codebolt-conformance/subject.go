@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/codeboltai/codebolt-providers/conformance/suite"
 	"github.com/codeboltai/codebolt-providers/shared/manifest"
@@ -26,7 +27,16 @@ func (r *runner) subject(argv []string) (*suite.Target, error) {
 	if err != nil {
 		return nil, err
 	}
-	target := &suite.Target{Program: program, Args: argv[1:], Env: r.env, RuntimeProgram: []string{self, agentServer}}
+	target := &suite.Target{Program: program, Args: argv[1:], Env: r.env, RuntimeProgram: []string{self, agentServer}, Elsewhere: r.elsewhere}
+	if r.disk != "" {
+		asked, err := findProgram(r.disk)
+		if err != nil {
+			return nil, fmt.Errorf("--disk: %w", err)
+		}
+		target.Disk = func(resourceID, workspacePath string) (string, error) {
+			return whereIs(asked, resourceID, workspacePath)
+		}
+	}
 	for _, pair := range r.env {
 		if name, _, found := strings.Cut(pair, "="); !found || name == "" {
 			return nil, fmt.Errorf("--env %s: write NAME=VALUE", pair)
@@ -51,6 +61,27 @@ func (r *runner) subject(argv []string) (*suite.Target, error) {
 		}
 	}
 	return target, nil
+}
+
+// diskLimit bounds how long the program of --disk may take.
+const diskLimit = 10 * time.Second
+
+// whereIs asks the program of --disk where the files of an environment are.
+func whereIs(program, resourceID, workspacePath string) (string, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), diskLimit)
+	defer cancel()
+	out, err := exec.CommandContext(ctx, program, resourceID, workspacePath).Output()
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok && len(exit.Stderr) > 0 {
+		return "", fmt.Errorf("%s: %w: %s", program, err, strings.TrimSpace(string(exit.Stderr)))
+	}
+	path, _, _ := strings.Cut(string(out), "\n")
+	if err == nil && !filepath.IsAbs(path) {
+		err = fmt.Errorf("it printed %q, and not an absolute path", path)
+	}
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", program, err)
+	}
+	return path, nil
 }
 
 // findProgram finds a program as a shell does, and says plainly why it cannot be
@@ -137,7 +168,7 @@ func (r *runner) declare(ctx context.Context, target *suite.Target) (from string
 }
 
 // own are the capabilities that the suite finds out itself.
-var own = []suite.Capability{suite.Local, suite.Manifest}
+var own = []suite.Capability{suite.Local, suite.Disk, suite.Manifest}
 
 // capabilities are those a provider may declare: the request types, and whatever
 // checks need.

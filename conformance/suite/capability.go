@@ -41,6 +41,9 @@ const (
 	// Local: the workspace is a directory of this machine. The suite finds that
 	// out itself.
 	Local Capability = "local"
+	// Disk: what is in the workspace can be looked at, and changed, as files of this
+	// machine: where it is Local, and where the target tells where they are.
+	Disk Capability = "disk"
 	// Manifest: the manifest files were given. The suite knows that itself.
 	Manifest Capability = "manifest"
 )

@@ -3,6 +3,7 @@ package suite
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
@@ -303,13 +304,21 @@ func (e *Env) Workspace() string {
 	return ""
 }
 
-// Path is a path inside the workspace of a provider that is [Local]. It ends the
-// check when there is none, lest anything be done to the suite's own folder.
+// Path is a path inside the workspace, as files of this machine, of a provider that has
+// [Disk]. It ends the check when there is none, lest anything be done to the suite's own
+// folder.
 func (e *Env) Path(elem ...string) string {
-	if !filepath.IsAbs(e.Workspace()) {
-		e.t.Fatalf("the start named no absolute workspacePath, but %q", e.Workspace())
+	at := e.Workspace()
+	if disk := e.t.run.target.Disk; disk != nil {
+		var err error
+		if at, err = disk(e.ResourceID(), at); err != nil {
+			e.t.Try(fmt.Errorf("find the files of the environment on this machine: %w", err))
+		}
 	}
-	return filepath.Join(append([]string{e.Workspace()}, elem...)...)
+	if !filepath.IsAbs(at) {
+		e.t.Fatalf("the start named no absolute workspacePath, but %q", at)
+	}
+	return filepath.Join(append([]string{at}, elem...)...)
 }
 
 // Stop asks for the end of the environment and waits until the process has

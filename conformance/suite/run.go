@@ -102,6 +102,10 @@ func Run(ctx context.Context, target *Target, checks []Check, options Options) (
 			return nil, err
 		}
 	}
+	if target.Elsewhere || target.Disk != nil {
+		target.Capabilities[Local] = false
+	}
+	target.Capabilities[Disk] = target.Capabilities[Local] || target.Disk != nil
 	target.Capabilities[Manifest] = target.Files != nil
 	report.Capabilities = target.Capabilities.Sorted()
 	report.Results = r.all(selected)

@@ -44,4 +44,12 @@ type Target struct {
 	// it, of the agent server that the setting runtime.command puts in the place of
 	// the provider's own. Without one, checks that need [RuntimeCommand] are skipped.
 	RuntimeProgram []string
+	// Elsewhere tells that agents do not see what is at workspacePath here, such as when
+	// they work on another machine: nothing is [Local].
+	Elsewhere bool
+	// Disk tells where on this machine the files of an open environment are, when they
+	// are Elsewhere, such as on another machine that is this one in a test: by the
+	// resource id and the workspacePath of its start. It implies Elsewhere. nil is for
+	// those that are nowhere here.
+	Disk func(resourceID, workspacePath string) (string, error)
 }

@@ -5,6 +5,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io/fs"
 	"net"
 	"os"
@@ -22,7 +23,9 @@ import (
 	"github.com/codeboltai/codebolt-providers/conformance/suite"
 	"github.com/codeboltai/codebolt-providers/manifests"
 	"github.com/codeboltai/codebolt-providers/shared/faultproxy"
+	"github.com/codeboltai/codebolt-providers/shared/outpost"
 	"github.com/codeboltai/codebolt-providers/shared/sshconn/sshtest"
+	"github.com/codeboltai/codebolt-providers/shared/wire"
 )
 
 // programs is the folder with the provider and the runtime, built for these tests:
@@ -216,10 +219,27 @@ func TestConformance(t *testing.T) {
 			"host": "127.0.0.1", "port": port, "knownHosts": []string{filepath.Join(near, ".ssh", "known_hosts")},
 			"identityFiles": []string{identity(t, near)},
 		},
-		Elsewhere: true,
+		Disk: func(resourceID, _ string) (string, error) { return filesOf(home, resourceID) },
 		// NT-019 has another agent server, which must not get file requests. MF-007 starts with defaults alone, and there is no default for a host.
 		Options: suite.Options{Only: append(conformance.Sample(12), "NT-019"), Skip: []string{"MF-007"}},
 	})
+}
+
+// filesOf is where the files of an environment are on the host with that home.
+func filesOf(home, resourceID string) (string, error) {
+	markers, err := filepath.Glob(filepath.Join(home, ".codebolt", "environments", "*", ".codebolt-environment"))
+	if err != nil {
+		return "", err
+	}
+	_, key, _ := strings.Cut(resourceID, ":v1:")
+	for _, name := range markers {
+		data, err := os.ReadFile(name)
+		var marker outpost.Marker
+		if err == nil && wire.Unmarshal(data, &marker) == nil && marker.Key == key {
+			return filepath.Join(filepath.Dir(name), "files"), nil
+		}
+	}
+	return "", fmt.Errorf("the host has no folder of %s", resourceID)
 }
 
 // identity is the key that leads to a host, by the ssh_config of a home.

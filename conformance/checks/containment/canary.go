@@ -114,8 +114,8 @@ func (c *canary) sings(e *suite.Env) {
 			c.t.Errorf("frame %d tells what is outside the workspace", f.Number)
 		}
 	}
-	if c.t.Can(suite.Local) {
-		c.searched(e.Workspace())
+	if c.t.Can(suite.Disk) {
+		c.searched(e.Path())
 	}
 }
 

@@ -65,13 +65,13 @@ func commands() []suite.Check {
 	read := []suite.Capability{"providerReadFile", "providerWriteFile"}
 	return []suite.Check{
 		{
-			ID: "SC-043", Level: suite.Must, Needs: append(read, suite.Local),
+			ID: "SC-043", Level: suite.Must, Needs: append(read, suite.Disk),
 			Title: "File names that a shell would run are only names",
 			Why:   why,
 			Run:   func(t *suite.T) { b := newBait(t); b.inFiles(b.shell()) },
 		},
 		{
-			ID: "SC-044", Level: suite.Must, Needs: append(read, suite.Local),
+			ID: "SC-044", Level: suite.Must, Needs: append(read, suite.Disk),
 			Title: "File names that begin with a dash are only names",
 			Why:   why,
 			Run: func(t *suite.T) {
@@ -81,7 +81,7 @@ func commands() []suite.Check {
 			},
 		},
 		{
-			ID: "SC-045", Level: suite.Must, Needs: []suite.Capability{suite.Local}, Limit: raceLimit,
+			ID: "SC-045", Level: suite.Must, Needs: []suite.Capability{suite.Disk}, Limit: raceLimit,
 			Title: "An environment's name is never run",
 			Why:   why,
 			Run: func(t *suite.T) {
@@ -101,7 +101,7 @@ func commands() []suite.Check {
 			},
 		},
 		{
-			ID: "SC-046", Level: suite.Must, Needs: []suite.Capability{suite.Local}, Limit: raceLimit,
+			ID: "SC-046", Level: suite.Must, Needs: []suite.Capability{suite.Disk}, Limit: raceLimit,
 			Title: "References, addresses and texts of a start are never run",
 			Why:   why,
 			Run: func(t *suite.T) {
@@ -122,7 +122,7 @@ func commands() []suite.Check {
 			},
 		},
 		{
-			ID: "SC-047", Level: suite.Must, Needs: append(read, "providerSendPR", suite.Local, suite.Git),
+			ID: "SC-047", Level: suite.Must, Needs: append(read, "providerSendPR", suite.Disk, suite.Git),
 			Title: "A pull request's title, description and branch are never run",
 			Why:   why,
 			Run: func(t *suite.T) {

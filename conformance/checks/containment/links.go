@@ -37,7 +37,7 @@ var linkKinds = []link{
 
 // set makes all links anew: a request may have removed one.
 func set(t *suite.T, e *suite.Env, outside string) {
-	relative, err := filepath.Rel(e.Workspace(), outside)
+	relative, err := filepath.Rel(e.Path(), outside)
 	t.Try(err)
 	for _, l := range linkKinds {
 		t.Try(os.RemoveAll(e.Path(l.name)))
@@ -89,7 +89,7 @@ func links() []suite.Check {
 	const why = "Cloned repositories and agents bring links; one that is followed blindly undoes every check of the path."
 	check := func(id string, p probe, own bool, title string) suite.Check {
 		return suite.Check{
-			ID: id, Level: suite.Must, Needs: []suite.Capability{p.verb, suite.Local}, Title: title, Why: why,
+			ID: id, Level: suite.Must, Needs: []suite.Capability{p.verb, suite.Disk}, Title: title, Why: why,
 			Run: func(t *suite.T) { through(t, p, own) },
 		}
 	}
@@ -112,7 +112,7 @@ func links() []suite.Check {
 func linksInside() []suite.Check {
 	return []suite.Check{
 		{
-			ID: "SC-022", Level: suite.Must, Needs: []suite.Capability{"providerReadFile", "providerWriteFile", "providerGetTreeChildren", suite.Local},
+			ID: "SC-022", Level: suite.Must, Needs: []suite.Capability{"providerReadFile", "providerWriteFile", "providerGetTreeChildren", suite.Disk},
 			Title: "Links that stay inside the workspace are followed",
 			Why:   "Projects use them, absolute ones too; a provider that refuses every link breaks such projects.",
 			Run: func(t *suite.T) {
@@ -140,7 +140,7 @@ func linksInside() []suite.Check {
 			},
 		},
 		{
-			ID: "SC-023", Level: suite.Must, Needs: []suite.Capability{"providerCopyFolder", suite.Local},
+			ID: "SC-023", Level: suite.Must, Needs: []suite.Capability{"providerCopyFolder", suite.Disk},
 			Title: "Copying a folder brings nothing along that its links lead to outside",
 			Why:   "The copy would hold, as files of the workspace, what the workspace may not read.",
 			Run: func(t *suite.T) {
@@ -163,7 +163,7 @@ func linksInside() []suite.Check {
 			},
 		},
 		{
-			ID: "SC-024", Level: suite.Must, Needs: []suite.Capability{"providerWriteFile", "providerReadFile", suite.Local},
+			ID: "SC-024", Level: suite.Must, Needs: []suite.Capability{"providerWriteFile", "providerReadFile", suite.Disk},
 			Title: "Writing to a file that shares its content with one outside leaves the one outside as it was",
 			Why:   "Package managers link their stores into projects; a write in place changes every project at once.",
 			Run: func(t *suite.T) {

@@ -105,7 +105,7 @@ func paths() []suite.Check {
 			},
 		},
 		{
-			ID: "SC-008", Level: suite.Must, Needs: append(read, "providerWriteFile", suite.Local),
+			ID: "SC-008", Level: suite.Must, Needs: append(read, "providerWriteFile", suite.Disk),
 			Title: "Percent signs in a path are not decoded",
 			Why:   "Decoding makes ../ out of what was looked at and found harmless, and makes some files unreachable.",
 			Run: func(t *suite.T) {

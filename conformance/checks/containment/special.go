@@ -21,7 +21,7 @@ const promptly = 8 * time.Second
 var endless = []string{"/proc/self/status", "/proc/self/cmdline", "/proc/self/root/etc/hostname", "/proc/self/fd/0", "/dev/zero", "/dev/fd/0"}
 
 func special() []suite.Check {
-	needs := []suite.Capability{"providerReadFile", "providerWriteFile", suite.Local}
+	needs := []suite.Capability{"providerReadFile", "providerWriteFile", suite.Disk}
 	kind := func(id, what string, lay func(t *suite.T, path string)) suite.Check {
 		return suite.Check{
 			ID: id, Level: suite.Must, Needs: needs,
@@ -56,7 +56,7 @@ func special() []suite.Check {
 		kind("SC-035", "A socket", laySocket),
 		kind("SC-036", "A device", layDevice),
 		{
-			ID: "SC-037", Level: suite.Must, Needs: []suite.Capability{"providerGetTreeChildren", suite.Local},
+			ID: "SC-037", Level: suite.Must, Needs: []suite.Capability{"providerGetTreeChildren", suite.Disk},
 			Title: "A folder with FIFOs and sockets is listed at once",
 			Why:   "One such item, as development servers leave them, would hide the whole project.",
 			Run: func(t *suite.T) {

@@ -47,7 +47,7 @@ func swaps() []suite.Check {
 	const why = "Agents change the workspace while requests run; what is looked at first and opened later can be exchanged between, and the request ends outside."
 	check := func(id, what string, r race) suite.Check {
 		c := suite.Check{
-			ID: id, Level: suite.Must, Needs: []suite.Capability{suite.Local}, Limit: raceLimit, Why: why,
+			ID: id, Level: suite.Must, Needs: []suite.Capability{suite.Disk}, Limit: raceLimit, Why: why,
 			Title: what + " stays inside while a folder on the way is swapped for a link 20,000 times",
 			Run:   func(t *suite.T) { r.run(t) },
 		}
@@ -188,7 +188,7 @@ func (r *race) run(t *suite.T) {
 	y.token = []byte(c.token)
 	sub := r.arrange(t, e, outside)
 	defer sub.Close()
-	top, err := os.OpenRoot(e.Workspace())
+	top, err := os.OpenRoot(e.Path())
 	t.Try(err)
 	defer top.Close()
 
@@ -217,7 +217,7 @@ func (r *race) arrange(t *suite.T, e *suite.Env, outside string) *os.Root {
 		t.Try(os.MkdirAll(filepath.Dir(e.Path(name)), 0o755))
 		t.Try(os.WriteFile(e.Path(name), []byte(inside), 0o644))
 	}
-	relative, err := filepath.Rel(e.Workspace(), outside)
+	relative, err := filepath.Rel(e.Path(), outside)
 	t.Try(err)
 	t.Try(os.Symlink(outside, e.Path("swap-abs")))
 	t.Try(os.Symlink(relative, e.Path("swap-rel")))

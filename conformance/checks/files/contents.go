@@ -28,7 +28,7 @@ func pattern(size int) string {
 func roundTrip(t *suite.T, e *suite.Env, path, content string) {
 	do(e, write(path, content))
 	holds(t, e, path, content)
-	if t.Can(suite.Local) {
+	if t.Can(suite.Disk) {
 		lies(t, e.Path(path), content)
 	}
 }
@@ -86,7 +86,7 @@ func contents() []suite.Check {
 					t.Fatalf("the read failed: %s", problem)
 				}
 				same(t, "the file as it is read", answer["message"], content)
-				if t.Can(suite.Local) {
+				if t.Can(suite.Disk) {
 					lies(t, e.Path("huge.txt"), content)
 				}
 				do(e, write("huge.txt", ""))

@@ -20,7 +20,7 @@ func deleting() []suite.Check {
 				onlyHas(t, e, "area", "one.txt.bak", "two.txt")
 				e.Refused(read("area/one.txt"), "not_found")
 				e.Refused(at(deleteFile, "area/one.txt"), "not_found")
-				if t.Can(suite.Local) {
+				if t.Can(suite.Disk) {
 					onDiskOnly(t, e.Path("area"), "one.txt.bak", "two.txt")
 				}
 			},
@@ -39,7 +39,7 @@ func deleting() []suite.Check {
 				onlyHas(t, e, "area", "folder.txt", "folder2")
 				onlyHas(t, e, "area/folder")
 				holds(t, e, "area/folder2/x.txt", "x")
-				if t.Can(suite.Local) {
+				if t.Can(suite.Disk) {
 					onDiskOnly(t, e.Path("area"), "folder.txt", "folder2")
 				}
 			},
@@ -114,7 +114,7 @@ func keepsRoot(t *suite.T) {
 	e.Ask(at(deleteFolder, "root")) // here it is a name like others, of nothing
 	t.Equal("the names in the workspace", names(t, e, "root"), before)
 	intact(t, e)
-	if t.Can(suite.Local) {
+	if t.Can(suite.Disk) {
 		lies(t, e.Path("README.md"), suite.ProjectFiles["README.md"])
 	}
 }

@@ -36,7 +36,7 @@ func encoding() []suite.Check {
 			Run: func(t *suite.T) {
 				e := t.Open(suite.Spec{})
 				for path, content := range binaries {
-					if t.Can(suite.Local) {
+					if t.Can(suite.Disk) {
 						put(t, e.Path(path), content)
 					} else {
 						t.Need(suite.Base64)
@@ -59,7 +59,7 @@ func encoding() []suite.Check {
 			Run: func(t *suite.T) {
 				e := t.Open(suite.Spec{})
 				for path, content := range binaries {
-					if t.Can(suite.Local) {
+					if t.Can(suite.Disk) {
 						put(t, e.Path(path), content)
 					} else {
 						do(e, encoded(path, content))
@@ -87,7 +87,7 @@ func encoding() []suite.Check {
 					do(e, encoded("bytes.bin", content))
 					got, _ := e.Result(read("bytes.bin").With(inBase64)).(map[string]any)
 					same(t, "bytes.bin in base64", got["content"], base64.StdEncoding.EncodeToString([]byte(content)))
-					if t.Can(suite.Local) {
+					if t.Can(suite.Disk) {
 						lies(t, e.Path("bytes.bin"), content)
 					}
 				}
@@ -109,7 +109,7 @@ func encoding() []suite.Check {
 				e.Refused(read("src/main.txt").With(suite.Message{"encoding": "rot13"}), "invalid")
 				holds(t, e, "src/main.txt", suite.ProjectFiles["src/main.txt"])
 				e.Refused(read("new.bin"), "not_found")
-				if t.Can(suite.Local) {
+				if t.Can(suite.Disk) {
 					if _, err := os.Lstat(e.Path("new.bin")); err == nil {
 						t.Errorf("a write that was refused made the file")
 					}

@@ -91,7 +91,7 @@ func ordering() []suite.Check {
 					t.Errorf("the file has %d bytes that no one of the writes had", len(text))
 				}
 				onlyHas(t, e, "area", "shared.txt")
-				if t.Can(suite.Local) {
+				if t.Can(suite.Disk) {
 					lies(t, e.Path("area", "shared.txt"), text)
 				}
 			},

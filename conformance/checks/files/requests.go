@@ -28,7 +28,7 @@ var every = []suite.Capability{
 }
 
 // onDisk is needs, for a check that also looks at the disk itself.
-func onDisk(needs ...suite.Capability) []suite.Capability { return append(needs, suite.Local) }
+func onDisk(needs ...suite.Capability) []suite.Capability { return append(needs, suite.Disk) }
 
 func read(path string) suite.Message { return suite.Message{"type": readFile, "path": path} }
 

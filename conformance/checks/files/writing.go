@@ -144,7 +144,7 @@ func atomically(t *suite.T) {
 			asked.Add(1)
 		}
 	})
-	if t.Can(suite.Local) {
+	if t.Can(suite.Disk) {
 		readers.Go(func() {
 			for !over.Load() && !t.Failed() {
 				data, err := os.ReadFile(e.Path("shared.txt"))

@@ -22,6 +22,6 @@ const (
 // Needs of most checks.
 var (
 	diffing  = []suite.Capability{diffVerb, "providerWriteFile"}
-	onDisk   = []suite.Capability{diffVerb, suite.Local}
-	patching = []suite.Capability{diffVerb, patchVerb, suite.Local}
+	onDisk   = []suite.Capability{diffVerb, suite.Disk}
+	patching = []suite.Capability{diffVerb, patchVerb, suite.Disk}
 )

@@ -50,7 +50,7 @@ func failures() []suite.Check {
 			},
 		},
 		{
-			ID: "DF-034", Level: suite.Must, Needs: onDisk,
+			ID: "DF-034", Level: suite.Must, Needs: slices.Concat(onDisk, []suite.Capability{suite.Local}),
 			Title: "When the workspace is gone diff and patch are errors, not empty",
 			Why:   "An empty diff reads as \"nothing was changed\", and the environment is removed.",
 			Run: func(t *suite.T) {
@@ -81,7 +81,7 @@ func failures() []suite.Check {
 			},
 		},
 		{
-			ID: "DF-035", Level: suite.Must, Needs: slices.Concat(onDisk, []suite.Capability{suite.Git}),
+			ID: "DF-035", Level: suite.Must, Needs: slices.Concat(onDisk, []suite.Capability{suite.Local, suite.Git}),
 			Title: "When the checkout is broken diff and patch are errors, not empty",
 			Why:   "An empty diff reads as \"nothing was changed\", and the environment is removed.",
 			Run: func(t *suite.T) {

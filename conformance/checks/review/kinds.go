@@ -27,7 +27,7 @@ func kinds() []suite.Check {
 			applies(t, e, "rawDiff", result.Text("rawDiff"))
 		}}
 	}
-	git := slices.Concat(onDisk, []suite.Capability{suite.Git})
+	git := slices.Concat(onDisk, []suite.Capability{suite.Local, suite.Git})
 	return []suite.Check{
 		check("DF-006", "What was committed since the start is in the diff", git, func(t *suite.T, e *suite.Env) {
 			put(t, e, "src/main.txt", "committed\n")

@@ -11,7 +11,7 @@ import (
 
 func requests() []suite.Check {
 	const pullWhy = "The person is told that the work is up for review, and removes the environment."
-	sending := []suite.Capability{"providerSendPR", suite.Local, suite.Git}
+	sending := []suite.Capability{"providerSendPR", suite.Disk, suite.Git}
 	return []suite.Check{
 		{
 			ID: "DF-026", Level: suite.Must, Needs: []suite.Capability{"createPatchRequest", patchVerb, "providerWriteFile"},
@@ -64,7 +64,9 @@ func requests() []suite.Check {
 			Run: func(t *suite.T) {
 				e := t.Open(suite.Spec{})
 				put(t, e, "new.txt", "new\n")
-				commit(t, e, "Work")
+				if checkedOut(t) {
+					commit(t, e, "Work")
+				}
 				e.Refused(suite.Message{"type": "providerSendPR"})
 				t.Git(e.Project, "remote", "add", "origin", filepath.Join(t.Dir("remotes"), "absent.git"))
 				e.Refused(suite.Message{"type": "providerSendPR"})
@@ -138,6 +140,6 @@ func sent(t *suite.T, e *suite.Env, remote, verb string) suite.Message {
 	if _, err := os.Stat(pushed); err != nil {
 		t.Git(e.Project, "clone", "--quiet", "--no-local", "--branch", branch, remote, pushed)
 	}
-	t.Equal("what was pushed", treeOf(t, pushed), treeOf(t, e.Workspace()))
+	t.Equal("what was pushed", treeOf(t, pushed), treeOf(t, e.Path()))
 	return answer
 }

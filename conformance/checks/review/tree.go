@@ -64,7 +64,7 @@ func applies(t *suite.T, e *suite.Env, name, patch string) {
 		t.Errorf("git does not apply the %s to what the environment began with: %v: %s", name, err, out)
 		return
 	}
-	got, want := treeOf(t, at), treeOf(t, e.Workspace())
+	got, want := treeOf(t, at), treeOf(t, e.Path())
 	for path := range want {
 		t.Equal(fmt.Sprintf("%q after the %s was applied", path, name), got[path], want[path])
 	}
@@ -86,11 +86,11 @@ func numbers(t *suite.T, e *suite.Env) map[string][2]float64 {
 			t.Try(os.RemoveAll(filepath.Join(at, entry.Name())))
 		}
 	}
-	t.Try(filepath.WalkDir(e.Workspace(), func(path string, entry fs.DirEntry, err error) error {
+	t.Try(filepath.WalkDir(e.Path(), func(path string, entry fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
-		rel, err := filepath.Rel(e.Workspace(), path)
+		rel, err := filepath.Rel(e.Path(), path)
 		switch {
 		case err != nil || rel == ".":
 			return err

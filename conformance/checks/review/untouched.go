@@ -12,7 +12,7 @@ import (
 func untouched() []suite.Check {
 	return []suite.Check{
 		{
-			ID: "DF-024", Level: suite.Must, Needs: slices.Concat(patching, []suite.Capability{suite.Git}),
+			ID: "DF-024", Level: suite.Must, Needs: slices.Concat(patching, []suite.Capability{suite.Local, suite.Git}),
 			Title: "Looking at the work changes neither files, index, HEAD, branches nor stash",
 			Why:   "An agent that is about to commit would commit other things than it staged, or find its work committed by somebody else.",
 			Run: func(t *suite.T) {
@@ -39,12 +39,12 @@ func untouched() []suite.Check {
 			Run: func(t *suite.T) {
 				e := t.Open(suite.Spec{})
 				work(t, e)
-				before, project := treeOf(t, e.Workspace()), treeOf(t, e.Project)
+				before, project := treeOf(t, e.Path()), treeOf(t, e.Project)
 				for range 2 {
 					e.Result(suite.Message{"type": diffVerb})
 					e.Result(suite.Message{"type": patchVerb})
 				}
-				t.Equal("the workspace afterwards", treeOf(t, e.Workspace()), before)
+				t.Equal("the workspace afterwards", treeOf(t, e.Path()), before)
 				t.Equal("the project afterwards", treeOf(t, e.Project), project)
 				t.Equal("the project's status", t.Git(e.Project, "status", "--porcelain"), "")
 			},

@@ -9,7 +9,7 @@ import (
 // work does to a workspace all that can be done to one: some of it committed and
 // some staged where it is a checkout, the rest neither.
 func work(t *suite.T, e *suite.Env) {
-	if t.Can(suite.Git) {
+	if checkedOut(t) {
 		put(t, e, "committed.txt", "committed\nand kept\n")
 		put(t, e, "src/main.txt", "committed\nsecond\nthird\n")
 		put(t, e, "src/lib/util.txt", "one\ntwo\nthree\n")
@@ -32,3 +32,7 @@ func work(t *suite.T, e *suite.Env) {
 	t.Try(os.Rename(e.Path("docs/guide.md"), e.Path("docs/-guide.md")))
 	t.Try(os.Symlink("src/main.txt", e.Path("link")))
 }
+
+// checkedOut tells that agents work in a checkout of this machine, so that git can be
+// used where they do.
+func checkedOut(t *suite.T) bool { return t.Can(suite.Git) && t.Can(suite.Local) }

@@ -87,7 +87,7 @@ func (c *Client) sever() {
 // fail ends the connection for a reason; the first reason counts.
 func (c *Client) fail(err error) {
 	c.mu.Lock()
-	if c.err == nil {
+	if c.ended() == nil {
 		c.err = err
 	}
 	c.mu.Unlock()
@@ -119,7 +119,8 @@ func (c *Client) lost(err error) error {
 			break
 		}
 	}
-	return located(wire.Errorf(wire.Unavailable, "the connection was lost: %w", err), c.hosts, at)
+	// It does not wrap the cause: to who reads a stream, io.EOF would be its end.
+	return located(wire.Errorf(wire.Unavailable, "the connection was lost: %v", err), c.hosts, at)
 }
 
 func (c *Client) last() *hop { return c.hops[len(c.hops)-1] }
@@ -133,10 +134,20 @@ func (c *Client) Done() <-chan struct{} { return c.done }
 
 // Err returns why the connection ended, and nil while it has not: kind Timeout
 // when a hop was silent for too long, else Unavailable, and never retryable
-// after Close.
+// after Close. Whoever was told by a stream or a program that the connection was
+// lost gets an error here, too.
 func (c *Client) Err() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	return c.ended()
+}
+
+// ended is Err. Streams may notice the end before supervise does. The caller holds
+// c.mu.
+func (c *Client) ended() error {
+	if c.err == nil && c.last().conn.end() != nil {
+		c.err = c.lost(nil)
+	}
 	return c.err
 }
 

@@ -212,13 +212,18 @@ func (s *session) close() {
 	s.closing.Do(func() { _ = s.channel.Close() }) // it may have ended
 }
 
+// farewell is how long a connection that says that it ends may take to do so.
+const farewell = time.Second
+
 // lost is the error of a session that ended without a word.
 func (s *session) lost() error {
 	if err := s.client.Err(); err != nil {
 		return err
 	}
-	if err := s.client.gone(); err != nil {
-		return err
+	select { // the session may have ended with a connection that says farewell
+	case <-s.client.Done():
+		return s.client.Err()
+	case <-time.After(farewell):
 	}
 	return wire.Errorf(wire.Unavailable, "ssh: %s: the host ended the session", s.client.Describe())
 }
@@ -390,9 +395,9 @@ func (c *Client) openSession(ctx context.Context) (ssh.Channel, <-chan *ssh.Requ
 	for {
 		result := make(chan opened)
 		c.mu.Lock()
-		if c.err != nil {
+		if err := c.ended(); err != nil {
 			c.mu.Unlock()
-			return nil, nil, c.Err()
+			return nil, nil, err
 		}
 		c.work.Go(func() {
 			channel, requests, err := c.SSH().OpenChannel("session", nil)

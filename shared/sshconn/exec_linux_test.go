@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/codeboltai/codebolt-providers/shared/faultproxy"
 	"github.com/codeboltai/codebolt-providers/shared/sshconn"
 	"github.com/codeboltai/codebolt-providers/shared/sshconn/sshtest"
 	"github.com/codeboltai/codebolt-providers/shared/wire"
@@ -141,6 +142,34 @@ func TestAProgramThatIsGivenUpHoldsNobody(t *testing.T) {
 		t.Errorf("it took %v", took)
 	}
 }
+
+func TestWhoHearsThatTheConnectionIsLostGetsAnother(t *testing.T) {
+	t.Parallel()
+	server := sshtest.Start(t, sshtest.Options{})
+	o, proxy := behind(t, server)
+	line := sshconn.NewLine(sshconn.Target{Host: server.Name}, o)
+	defer line.Close()
+	for range 10 { // who notices first, the program that is fed or the connection, is chance
+		c, err := line.Client(soon(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		proxy.CutAfter(faultproxy.Up, 300_000, faultproxy.Reset)
+		_, err = c.Run(soon(t), sshconn.Command{Argv: []string{"cat"}, Stdin: endless{}})
+		refused(t, err, wire.Unavailable, "the connection was lost")
+		if c.Err() == nil {
+			t.Error("the connection does not know yet")
+		}
+		if next, err := line.Client(soon(t)); err != nil || next == c {
+			t.Fatalf("no other connection: %v", err)
+		}
+	}
+}
+
+// endless is a stream of zeros.
+type endless struct{}
+
+func (endless) Read(p []byte) (int, error) { return len(p), nil }
 
 func TestALineConnectsAgainWhenItsConnectionBroke(t *testing.T) {
 	t.Parallel()

@@ -54,15 +54,13 @@ func (l *Line) Client(ctx context.Context) (*Client, error) {
 	open := l.open
 	l.mu.Unlock()
 	if open != nil {
-		select {
-		case <-open.Done():
-		default:
+		if open.Err() == nil {
 			return open, nil
 		}
 		if l.life.Err() == nil {
 			l.options.log().Warn("the ssh connection broke; connecting again", "host", l.target.Host, "error", open.Err())
 		}
-		_ = open.Close() // it has ended
+		_ = open.Close() // it says again why it has ended
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()

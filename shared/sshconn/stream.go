@@ -7,8 +7,6 @@ import (
 	"net"
 	"sync/atomic"
 	"time"
-
-	"github.com/codeboltai/codebolt-providers/shared/wire"
 )
 
 // sendLimit is how long Close waits for what was written before.
@@ -31,9 +29,9 @@ func (c *Client) stream(channel net.Conn) (net.Conn, error) {
 	s := &stream{channel: channel, in: in, out: out, sent: make(chan struct{})}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.err != nil {
+	if err := c.ended(); err != nil {
 		_ = channel.Close()
-		return nil, c.err
+		return nil, err
 	}
 	forget := context.AfterFunc(c.life, func() { _, _ = inFar.Close(), outFar.Close() })
 	c.work.Go(func() {
@@ -43,7 +41,7 @@ func (c *Client) stream(channel net.Conn) (net.Conn, error) {
 			return // closed on this side
 		}
 		if err == nil {
-			err = c.gone()
+			err = c.Err()
 		}
 		if err != nil {
 			s.end.CompareAndSwap(nil, &err)
@@ -58,19 +56,11 @@ func (c *Client) stream(channel net.Conn) (net.Conn, error) {
 		if half, ok := channel.(interface{ CloseWrite() error }); ok && err == nil {
 			_ = half.CloseWrite() // the channel may have ended
 		}
-		if lost := c.gone(); err != nil && lost != nil && !errors.Is(err, io.ErrClosedPipe) {
+		if lost := c.Err(); err != nil && lost != nil && !errors.Is(err, io.ErrClosedPipe) {
 			s.end.CompareAndSwap(nil, &lost)
 		}
 	})
 	return s, nil
-}
-
-// gone is the error of a stream whose connection was lost, or nil.
-func (c *Client) gone() error {
-	if c.last().conn.end() == nil {
-		return nil
-	}
-	return wire.Errorf(wire.Unavailable, "ssh: %s: the connection was lost", c.Describe())
 }
 
 func (s *stream) Read(p []byte) (int, error) {

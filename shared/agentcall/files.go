@@ -1,0 +1,3 @@
+package agentcall
+
+var fileVerbs = map[string]map[string]verb{}

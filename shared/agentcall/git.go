@@ -1,0 +1,3 @@
+package agentcall
+
+var gitVerbs = map[string]map[string]verb{}

@@ -1,0 +1,3 @@
+package agentcall
+
+var projectVerbs = map[string]map[string]verb{}

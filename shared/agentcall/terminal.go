@@ -1,0 +1,3 @@
+package agentcall
+
+var terminalVerbs = map[string]map[string]verb{}

@@ -253,3 +253,43 @@ func TestWhatIsHeldOfALostSessionConfirmsNothingOfTheNext(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestWhoWantsToHearThatAMessageHasLeftHearsItOnceAndNotBefore(t *testing.T) {
+	t.Parallel()
+	for name, session := range map[string]bool{"a session": true, "none": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got := make(chan string, 10)
+			hold := make(chan struct{})
+			a := &link.Acceptor{Accept: func(*link.Link, *http.Request) (link.Handler, error) {
+				return link.Handler{Message: func(m link.Message) {
+					got <- string(m.Data)
+					<-hold
+				}}, nil
+			}}
+			addr := accept(t, a)
+			l := link.Dial(context.Background(), link.Dialer{URL: func(context.Context) (string, http.Header, error) { return "ws://" + addr + "/", nil, nil }},
+				link.Handler{}, link.Options{Resume: session})
+			t.Cleanup(func() { _ = l.Close(closing(t)) })
+			var left atomic.Int32
+			gone := make(chan struct{}, 2)
+			for _, text := range []string{"first", "second"} {
+				if err := l.SendBulkThen(t.Context(), []byte(text), func() { left.Add(1); gone <- struct{}{} }); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if s := within(t, got, "message"); s != "first" {
+				t.Errorf("got %q", s)
+			}
+			if session && left.Load() > 0 {
+				t.Error("it has left before the peer has had it")
+			}
+			close(hold)
+			within(t, gone, "first has left")
+			within(t, gone, "second has left")
+			if err := l.Close(closing(t)); err != nil || left.Load() != 2 {
+				t.Errorf("%d have left: %v", left.Load(), err)
+			}
+		})
+	}
+}

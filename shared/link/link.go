@@ -79,6 +79,13 @@ func (l *Link) SendBulkWait(ctx context.Context, data []byte) error {
 	return l.sendWait(ctx, Message{Data: data, bulk: true})
 }
 
+// SendBulkThen is SendBulkWait, and calls gone once when the message has been written
+// and, in a session, acknowledged: a peer that is killed afterwards has had it. It is
+// not called for one that never leaves. It must return soon, and not send.
+func (l *Link) SendBulkThen(ctx context.Context, data []byte, gone func()) error {
+	return l.sendWait(ctx, Message{Data: data, bulk: true, gone: gone})
+}
+
 func (l *Link) send(m Message) error {
 	if int64(len(m.Data)) > l.opt.MaxMessage {
 		return wire.Errorf(wire.TooLarge, "link: a message of %d bytes; at most %d are sent", len(m.Data), l.opt.MaxMessage)

@@ -41,6 +41,7 @@ type Message struct {
 	Binary bool
 	from   *delivery // nil for one that was not received
 	bulk   bool      // sent as such
+	gone   func()    // called when it has left; nil calls nothing
 }
 
 // Up describes a connection that has been made.

@@ -116,13 +116,16 @@ func (b *outbox) gave(seq uint64) {
 // wrote drops the first n messages, which were written, and nobody acknowledges.
 func (b *outbox) wrote(n int) {
 	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.drop(n)
+	left := b.drop(n)
+	b.mu.Unlock()
+	left.tell()
 }
 
 // acknowledge drops everything up to seq. It reports whether the peer may have
 // seen that many.
 func (b *outbox) acknowledge(seq uint64) bool {
+	var left departed
+	defer func() { left.tell() }() // without the lock
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if seq+1 < b.first {
@@ -132,17 +135,29 @@ func (b *outbox) acknowledge(seq uint64) bool {
 	if n > uint64(max(b.high, b.lent)) {
 		return false
 	}
-	b.drop(int(n))
+	left = b.drop(int(n))
 	return true
 }
 
+// departed are those who want to hear that a message has left.
+type departed []func()
+
+func (d departed) tell() {
+	for _, gone := range d {
+		gone()
+	}
+}
+
 // drop removes the first n messages, which the present connection has seen.
-func (b *outbox) drop(n int) {
+func (b *outbox) drop(n int) (left departed) {
 	if n == 0 {
-		return
+		return nil
 	}
 	for i := range n {
 		of := b.load(b.queue[i])
+		if b.queue[i].gone != nil {
+			left = append(left, b.queue[i].gone)
+		}
 		of.messages--
 		of.bytes -= b.queue[i].footprint()
 		b.queue[i] = Message{}
@@ -154,18 +169,21 @@ func (b *outbox) drop(n int) {
 	b.first += uint64(n)
 	b.written, b.high, b.lent = max(0, b.written-n), max(0, b.high-n), max(0, b.lent-n)
 	b.tell()
+	return left
 }
 
 // rewind prepares for a new connection. In a session, the peer has received
 // everything up to seq, and the rest is written again; ok is false when it
 // cannot be so.
 func (b *outbox) rewind(seq uint64) (ok bool) {
+	var left departed
+	defer func() { left.tell() }() // without the lock
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if seq+1 < b.first || seq+1-b.first > uint64(max(b.high, b.lent)) {
 		return false
 	}
-	b.drop(int(seq + 1 - b.first))
+	left = b.drop(int(seq + 1 - b.first))
 	b.written, b.lent = 0, 0
 	if len(b.queue) > 0 {
 		signal(b.wake)
@@ -179,7 +197,7 @@ func (b *outbox) restart() (unconfirmed int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	unconfirmed = b.high
-	b.drop(unconfirmed)
+	b.drop(unconfirmed) // whether they arrived is not known
 	b.first, b.written, b.high, b.lent = 1, 0, 0, 0
 	if len(b.queue) > 0 {
 		signal(b.wake)

@@ -1,6 +1,10 @@
 package agentcall
 
-import "context"
+import (
+	"context"
+
+	"github.com/codeboltai/codebolt-providers/shared/wire"
+)
 
 // need is what a request takes.
 type need int
@@ -14,6 +18,10 @@ const (
 
 // Policy says what agents may do without asking.
 type Policy struct{}
+
+// Decide takes a confirmationResponse of the platform; false when none of the agent's
+// requests waits for it.
+func (c *Caller) Decide(wire.Header, []byte) bool { return false }
 
 // allow returns nil when the request may be carried out.
 func (c *Caller) allow(context.Context, *request) error { return nil }

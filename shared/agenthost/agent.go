@@ -3,6 +3,7 @@ package agenthost
 import (
 	"context"
 	"encoding/base64"
+	"slices"
 	"sync"
 	"time"
 	"unicode/utf8"
@@ -39,6 +40,7 @@ type Report struct {
 	Environ    []string // of the agent
 	Workspace  string
 	InstanceID string // of this run
+	Envelope   []byte // the whole message that starts it
 	h          *Host
 	a          *agent
 }
@@ -48,7 +50,7 @@ func (r Report) Started(pid int) {
 	r.h.mu.Lock()
 	defer r.h.mu.Unlock()
 	r.a.started = &wire.AgentStarted{
-		Type: wire.TypeAgentStarted, AgentID: r.a.id, InstanceID: r.a.instance, ThreadID: r.a.thread,
+		Type: wire.TypeAgentStarted, AgentID: r.a.id, ParentID: r.a.parent, InstanceID: r.a.instance, ThreadID: r.a.thread,
 		ProjectInfo: &wire.ProjectInfo{Path: r.h.opt.Workspace, Name: r.h.opt.Name},
 		PID:         pid, Timestamp: time.Now().UnixMilli(), MessageID: r.a.message,
 	}
@@ -74,43 +76,58 @@ func (r Report) Output(stream string, data []byte) {
 func (r Report) Ended(end wire.ProcessStopped) {
 	end.Type, end.AgentID, end.AgentInstanceID = wire.TypeProcessStopped, r.a.id, r.a.instance
 	end.ThreadID, end.MessageID, end.Timestamp = r.a.thread, r.a.message, time.Now().UnixMilli()
-	r.h.record(r.a, event{end: &end})
+	r.h.record(r.a, event{end: &end, last: true})
 }
 
 // agent is one run of an agent and the history of what it did. Under Host.mu.
 type agent struct {
 	id, instance, thread, message string
+	parent                        string // the provider's connection that asked for it
 
 	run     Agent
+	speaker *speaker // when it is one
 	started *wire.AgentStarted
 	ended   bool
 	events  []event
 	first   int              // index of events[0] over the agent's life
 	kept    int              // what events cost, in bytes
+	reached int              // of a speaker: index of the first event that no client is known to have
 	total   int64            // what all events so far cost
 	offsets map[string]int64 // bytes printed, by stream
 	done    chan struct{}
 }
 
-// event is one thing that an agent's providers are told: some output, or the
-// end.
+// event is one thing that an agent's providers are told: some output, a message of the
+// agent, or an end.
 type event struct {
 	output *wire.AgentOutput
 	end    *wire.ProcessStopped
-	size   int   // bytes of output
-	upTo   int64 // agent.total with this event
+	frame  []byte
+	asks   *question // of a frame that is to be answered
+	last   bool      // the agent is over
+	size   int       // bytes of output
+	upTo   int64     // agent.total with this event
 }
 
 // eventCost is what an event costs besides its bytes, so that many small pieces
 // are bounded too.
 const eventCost = 256
 
-func (e event) cost() int { return e.size + eventCost }
+func (e event) cost() int { return e.size + len(e.frame) + eventCost }
 
-// frame encodes the event for a client that has been told the stream up to
+// encode encodes the event for a client that has been told the stream up to
 // offset seen.
-func (e event) frame(replay bool, seen int64) []byte {
-	if e.end != nil {
+func (e event) encode(replay bool, seen int64) []byte {
+	switch {
+	case e.frame != nil && replay:
+		again, err := wire.With(e.frame, map[string]any{"replay": true})
+		if err != nil {
+			return e.frame // it was looked at when it came
+		}
+		return again
+	case e.frame != nil:
+		return e.frame
+	case e.end != nil:
 		end := *e.end
 		end.Replay = replay
 		return encode(&end)
@@ -133,12 +150,17 @@ func encode(body any) []byte {
 func (h *Host) record(a *agent, ev event) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if ev.output != nil {
+	if !ev.last {
 		h.waitForReaders(a, ev.cost())
+	}
+	switch {
+	case ev.output != nil:
 		ev.output.Offset = a.offsets[ev.output.Stream]
 		a.offsets[ev.output.Stream] += int64(ev.size)
-	} else {
+	case ev.end != nil:
 		ev.end.StdoutBytes, ev.end.StderrBytes = a.offsets[wire.Stdout], a.offsets[wire.Stderr]
+	}
+	if ev.last {
 		a.ended = true
 		close(a.done)
 	}
@@ -146,22 +168,36 @@ func (h *Host) record(a *agent, ev event) {
 	ev.upTo = a.total
 	a.events = append(a.events, ev)
 	a.kept += ev.cost()
-	for a.kept > h.opt.History && len(a.events) > 1 {
-		a.kept -= a.events[0].cost()
-		a.events[0] = event{}
-		a.events = a.events[1:]
-		a.first++
+	for a.kept > h.opt.History && len(a.events) > 1 && (a.speaker == nil || a.first < a.reached) {
+		a.drop()
 	}
 	h.moved.Broadcast()
 }
 
+// unreached is what the events cost that nobody has been told of.
+func (a *agent) unreached() (cost int) {
+	for i := max(a.reached-a.first, 0); i < len(a.events); i++ {
+		cost += a.events[i].cost()
+	}
+	return cost
+}
+
+// drop lets the oldest event go.
+func (a *agent) drop() {
+	a.kept -= a.events[0].cost()
+	a.events[0] = event{}
+	a.events = a.events[1:]
+	a.first++
+}
+
 // waitForReaders waits until the history can take more without losing what a
 // connected client has yet to be told: an agent prints no faster than it is
-// read. A client without a connection holds nobody up. It is called under mu,
+// read. A client without a connection holds nobody up, but for an agent that speaks: of
+// its messages none is dropped that nobody has been told. It is called under mu,
 // which it gives up while it waits.
 func (h *Host) waitForReaders(a *agent, cost int) {
 	for h.ctx.Err() == nil {
-		lags := false
+		lags := a.speaker != nil && a.unreached()+cost > h.opt.History && a.reached < a.first+len(a.events)
 		for c := range h.clients {
 			if at := c.seen[a]; c.up && at != nil && a.total > at.told && a.total-at.told+int64(cost) > int64(h.opt.History) {
 				lags = true
@@ -176,12 +212,15 @@ func (h *Host) waitForReaders(a *agent, cost int) {
 
 // prompt starts the agent that a message selects. Whatever comes of it, exactly
 // one processStoped follows.
-func (h *Host) prompt(m *wire.MessageResponse) {
-	a := &agent{instance: uuid.NewString(), thread: m.Message.ThreadID, message: m.MessageID, offsets: map[string]int64{}, done: make(chan struct{})}
+func (h *Host) prompt(m *wire.MessageResponse, envelope []byte, parent string) {
+	if h.further(m, envelope) {
+		return
+	}
+	a := &agent{parent: parent, instance: uuid.NewString(), thread: m.Message.ThreadID, message: m.MessageID, offsets: map[string]int64{}, done: make(chan struct{})}
 	if a.message == "" {
 		a.message = m.Message.MessageID
 	}
-	r := Report{h: h, a: a, Environ: h.opt.Environ, Workspace: h.opt.Workspace, InstanceID: a.instance}
+	r := Report{h: h, a: a, Environ: h.opt.Environ, Workspace: h.opt.Workspace, InstanceID: a.instance, Envelope: envelope}
 	selected := m.Message.SelectedAgent
 	if selected != nil {
 		a.id = selected.ID
@@ -253,8 +292,27 @@ func (h *Host) untold(a *agent) bool {
 	return false
 }
 
+// further gives a message to the agent that it selects when that runs and takes
+// messages; false when one is to be started.
+func (h *Host) further(m *wire.MessageResponse, envelope []byte) bool {
+	for _, a := range h.running() {
+		selected := m.Message.SelectedAgent
+		if a.speaker == nil || selected != nil && selected.ID != a.id || selected == nil && (m.Message.ThreadID == "" || m.Message.ThreadID != a.thread) {
+			continue
+		}
+		id := m.MessageID
+		if id == "" {
+			id = m.Message.MessageID
+		}
+		if a.speaker.further(message{id, m.Message.ThreadID}, envelope) {
+			return true
+		}
+	}
+	return false
+}
+
 // stop stops the agents that a stopProcessClicked means; without any id, all.
-func (h *Host) stop(m *wire.StopProcess) {
+func (h *Host) stop(m *wire.StopProcess, frame []byte) {
 	grace := h.opt.StopGrace
 	if m.GraceMS > 0 {
 		grace = time.Duration(m.GraceMS) * time.Millisecond
@@ -262,20 +320,51 @@ func (h *Host) stop(m *wire.StopProcess) {
 	for _, a := range h.running() {
 		if (m.AgentInstanceID == "" || m.AgentInstanceID == a.instance) &&
 			(m.AgentID == "" || m.AgentID == a.id) && (m.ThreadID == "" || m.ThreadID == a.thread) {
-			a.run.Stop(grace)
+			if a.speaker != nil {
+				a.speaker.Interrupt(frame, grace)
+			} else {
+				a.run.Stop(grace)
+			}
 		}
 	}
 }
 
-// deliver gives a message to the agent that it names.
-func (h *Host) deliver(frame []byte) bool {
-	id := target(frame)
-	for _, a := range h.running() {
-		if id != "" && a.id == id && a.run.Deliver(frame) {
-			return true
-		}
+// deliver gives a message of the platform to the agent that waits for it or, when none
+// does, that it names.
+func (h *Host) deliver(head wire.Header, frame []byte) bool {
+	if h.answered(head.RequestID, head.Type, frame) {
+		return true
 	}
-	return false
+	names := address(frame)
+	if h.answered(wire.ID(names.ReplyRequestID), head.Type, frame) || h.answered(wire.ID(names.Data.RequestID), head.Type, frame) {
+		return true
+	}
+	agents := h.running()
+	if head.Type == wire.TypeConfirmation && slices.ContainsFunc(agents, func(a *agent) bool { return a.speaker != nil && a.speaker.caller.Decide(head, frame) }) {
+		return true
+	}
+	if named := names.agents(); len(named) > 0 {
+		return slices.ContainsFunc(agents, func(a *agent) bool {
+			return (slices.Contains(named, a.id) || slices.Contains(named, a.instance)) && a.run.Deliver(frame)
+		})
+	}
+	if head.Type == wire.TypeSteering {
+		return slices.ContainsFunc(agents, func(a *agent) bool {
+			return names.ThreadID != "" && a.thread == string(names.ThreadID) && a.run.Deliver(frame)
+		})
+	}
+	agents = slices.DeleteFunc(agents, func(a *agent) bool { return a.speaker == nil })
+	return len(agents) == 1 && agents[0].run.Deliver(frame)
+}
+
+// answered gives an answer to the agent that waits for it; false when nobody has asked.
+// One that comes twice is nobody's.
+func (h *Host) answered(id wire.ID, typ string, frame []byte) bool {
+	q, known := h.asked.answer(id, typ)
+	if q != nil {
+		q.deliver(frame)
+	}
+	return known
 }
 
 func (h *Host) running() []*agent {

@@ -23,7 +23,13 @@ import (
 	"github.com/codeboltai/codebolt-providers/shared/wire"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if role := os.Getenv(agentRole); role != "" {
+		beAgent(role)
+		return
+	}
+	goleak.VerifyTestMain(m)
+}
 
 const token = "a token only for tests"
 

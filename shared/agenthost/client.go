@@ -28,6 +28,7 @@ const (
 type client struct {
 	h     *Host
 	link  *link.Link
+	appID string
 	calls chan struct{} // has one token for each call that runs
 
 	// Calls that run or wait.
@@ -54,8 +55,8 @@ func (at *cursor) behind(a *agent) bool {
 	return (!at.started && a.started != nil) || max(at.next, a.first) < a.first+len(a.events)
 }
 
-func (h *Host) accept(l *link.Link, _ *http.Request) link.Handler {
-	c := &client{h: h, link: l, calls: make(chan struct{}, maxFileCalls), seen: map[*agent]*cursor{}}
+func (h *Host) accept(l *link.Link, r *http.Request) link.Handler {
+	c := &client{h: h, link: l, appID: r.URL.Query().Get(wire.RuntimeParamAppID), calls: make(chan struct{}, maxFileCalls), seen: map[*agent]*cursor{}}
 	h.mu.Lock()
 	h.clients[c] = true
 	for _, a := range h.agents {
@@ -100,7 +101,7 @@ func (c *client) pump() {
 		h.mu.Unlock()
 	}()
 	for {
-		frame, ok := c.next()
+		frame, gone, ok := c.next()
 		if !ok {
 			return
 		}
@@ -108,7 +109,7 @@ func (c *client) pump() {
 		// agents' histories go on, within their limits. A provider that is connected
 		// and does not confirm what it was told holds the agents up (see
 		// waitForReaders). Answers to file calls do not wait behind it.
-		if err := c.link.SendBulkWait(context.WithoutCancel(h.ctx), frame); err != nil {
+		if err := c.link.SendBulkThen(context.WithoutCancel(h.ctx), frame, gone); err != nil {
 			if !errors.Is(err, link.ErrClosed) {
 				h.log.Debug("not told", "error", err)
 			}
@@ -117,8 +118,9 @@ func (c *client) pump() {
 	}
 }
 
-// next waits for something to tell; false when the client is gone.
-func (c *client) next() ([]byte, bool) {
+// next waits for something to tell; false when the client is gone. gone, when it is not
+// nil, is to be called when the client has it.
+func (c *client) next() (frame []byte, gone func(), ok bool) {
 	h := c.h
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -127,9 +129,10 @@ func (c *client) next() ([]byte, bool) {
 		h.moved.Broadcast()
 	}
 	defer func() { c.telling = true }()
+again:
 	for {
 		if !h.clients[c] {
-			return nil, false
+			return nil, nil, false
 		}
 		for _, a := range h.agents {
 			at := c.seen[a]
@@ -145,20 +148,37 @@ func (c *client) next() ([]byte, bool) {
 				at.started = true
 				started := *a.started
 				started.Replay = at.late
-				return encode(&started), true
+				return encode(&started), nil, true
 			}
 			at.next = max(at.next, a.first)
 			ev := a.events[at.next-a.first]
 			at.next++
 			at.told = ev.upTo
+			if a.speaker != nil {
+				gone = h.reaches(a, at.next)
+			}
+			if ev.asks != nil && at.next <= at.live && !h.asked.open(ev.asks) {
+				continue again // it has its answer
+			}
 			if ev.output == nil {
-				return ev.frame(at.next <= at.live, 0), true
+				return ev.encode(at.next <= at.live, 0), gone, true
 			}
 			seen := at.offset[ev.output.Stream]
 			at.offset[ev.output.Stream] = ev.output.Offset + int64(ev.size)
-			return ev.frame(at.next <= at.live, seen), true
+			return ev.encode(at.next <= at.live, seen), gone, true
 		}
 		h.moved.Wait()
+	}
+}
+
+// reaches notes, when it is called, that somebody has been told of an agent's events
+// before next.
+func (h *Host) reaches(a *agent, next int) func() {
+	return func() {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		a.reached = max(a.reached, next)
+		h.moved.Broadcast()
 	}
 }
 
@@ -180,16 +200,16 @@ func (c *client) receive(m link.Message) {
 			c.fault(head.RequestID, err.Error())
 			return
 		}
-		c.h.prompt(msg)
+		c.h.prompt(msg, m.Data, c.appID)
 	case wire.TypeStopProcess:
 		stop := &wire.StopProcess{}
 		if err := wire.Unmarshal(m.Data, stop); err != nil {
 			c.fault(head.RequestID, err.Error())
 			return
 		}
-		c.h.stop(stop)
+		c.h.stop(stop, m.Data)
 	default:
-		if !c.h.deliver(m.Data) {
+		if !c.h.deliver(head, m.Data) {
 			c.fault(head.RequestID, "no agent here takes messages of type "+head.Type)
 		}
 	}
@@ -256,17 +276,44 @@ func (c *client) fault(id wire.ID, why string) {
 	}
 }
 
-// target finds out which agent a frame names.
-func target(frame []byte) (agentID string) {
-	var m struct {
-		Data struct {
-			AgentID json.RawMessage `json:"agentId"`
-		} `json:"data"`
+// names are what a message of the platform says of whom it is for. Values of other
+// kinds are as good as none.
+type names struct {
+	AgentID         text `json:"agentId"`
+	AgentInstanceID text `json:"agentInstanceId"`
+	ThreadID        text `json:"threadId"`
+	ReplyRequestID  text `json:"replyRequestId"`
+	Data            struct {
+		AgentID         text `json:"agentId"`
+		AgentInstanceID text `json:"agentInstanceId"`
+		RequestID       text `json:"requestId"`
+	} `json:"data"`
+}
+
+// text reads a JSON string, and anything else as "".
+type text string
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (t *text) UnmarshalJSON(raw []byte) error {
+	*t = text(unquote(raw))
+	return nil
+}
+
+func address(frame []byte) (n names) {
+	if json.Unmarshal(frame, &n) != nil {
+		return names{}
 	}
-	if json.Unmarshal(frame, &m) != nil {
-		return ""
+	return n
+}
+
+// agents are the ids and instances it names.
+func (n names) agents() (all []string) {
+	for _, name := range []text{n.Data.AgentInstanceID, n.Data.AgentID, n.AgentInstanceID, n.AgentID} {
+		if name != "" {
+			all = append(all, string(name))
+		}
 	}
-	return unquote(m.Data.AgentID)
+	return all
 }
 
 // lastWords is how long connected providers have to hear how their agents ended.

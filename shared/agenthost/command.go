@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -60,14 +61,30 @@ func (s commands) Start(ctx context.Context, prompt *wire.Prompt, r Report) (Age
 	if err != nil {
 		return nil, err
 	}
+	if want.Endpoint {
+		return s.h.speak(ctx, r, func(context.Context) (*launch, error) {
+			environ := s.environ(r, want.Env)
+			program, err := lookUp(want.Argv[0], dir, environ)
+			return &launch{program, want.Argv, dir, environ}, err
+		})
+	}
 	environ := s.environ(r, want.Env)
 	program, err := lookUp(want.Argv[0], dir, environ)
 	if err != nil {
 		return nil, err
 	}
-	c := &command{grace: make(chan time.Duration, 1), gone: make(chan struct{})}
-	c.cmd = &exec.Cmd{Path: program, Args: want.Argv, Dir: dir, Env: environ, SysProcAttr: ownGroup()}
+	c := newCommand(program, want.Argv, dir, environ)
+	c.started, c.print, c.over = r.Started, r.Output, r.Ended
 	return c, c.start(ctx, s.h, r)
+}
+
+// newCommand prepares a process of a group of its own. Where its output goes and who
+// hears of its end is still to be set.
+func newCommand(program string, argv []string, dir string, environ []string) *command {
+	return &command{
+		cmd:   &exec.Cmd{Path: program, Args: argv, Dir: dir, Env: environ, SysProcAttr: ownGroup()},
+		grace: make(chan time.Duration, 1), gone: make(chan struct{}),
+	}
 }
 
 // workDir is where a command runs: below the workspace, also after links.
@@ -148,9 +165,12 @@ func notFound(name string, err error) error {
 
 // command is a running plain command.
 type command struct {
-	cmd   *exec.Cmd
-	grace chan time.Duration // a request to stop
-	gone  chan struct{}      // closed when the process has been waited for
+	cmd     *exec.Cmd
+	started func(pid int)
+	print   func(stream string, data []byte)
+	over    func(wire.ProcessStopped) // how it ended
+	grace   chan time.Duration        // a request to stop
+	gone    chan struct{}             // closed when the process has been waited for
 }
 
 // Deliver implements Agent: a plain command takes no messages.
@@ -187,7 +207,7 @@ func (c *command) start(ctx context.Context, h *Host, r Report) error {
 		_, _ = outR.Close(), errR.Close() // nothing was written to them
 		return wire.Errorf(wire.CodeOf(err), "start the command: %w", err)
 	}
-	r.Started(c.cmd.Process.Pid)
+	c.started(c.cmd.Process.Pid)
 	h.wg.Go(func() { c.attend(ctx, r, outR, errR) })
 	return nil
 }
@@ -196,8 +216,8 @@ func (c *command) start(ctx context.Context, h *Host, r Report) error {
 // reports the end.
 func (c *command) attend(ctx context.Context, r Report, stdout, stderr *os.File) {
 	var readers sync.WaitGroup
-	readers.Go(func() { copyOutput(r, wire.Stdout, stdout) })
-	readers.Go(func() { copyOutput(r, wire.Stderr, stderr) })
+	readers.Go(func() { c.copyOutput(r.h.log, wire.Stdout, stdout) })
+	readers.Go(func() { c.copyOutput(r.h.log, wire.Stderr, stderr) })
 	drained := make(chan struct{})
 	go func() { readers.Wait(); close(drained) }()
 	var waitErr error
@@ -221,7 +241,7 @@ func (c *command) attend(ctx context.Context, r Report, stdout, stderr *os.File)
 		end.Extra = wire.Extra(`{"leftovers":"stopped"}`)
 	}
 	describeEnd(&end, c.cmd.ProcessState, waitErr)
-	r.Ended(end)
+	c.over(end)
 }
 
 // await waits for the end of the process, and brings it about when told to; asked
@@ -248,7 +268,7 @@ func (c *command) await(ctx context.Context, group int) (asked bool) {
 
 // copyOutput reports what comes through a pipe, without tearing characters
 // apart.
-func copyOutput(r Report, stream string, from *os.File) {
+func (c *command) copyOutput(log *slog.Logger, stream string, from *os.File) {
 	defer from.Close()
 	buf := make([]byte, outputPiece)
 	held := 0
@@ -272,12 +292,12 @@ func copyOutput(r Report, stream string, from *os.File) {
 			held = torn(buf[:n])
 		}
 		if n > held {
-			r.Output(stream, buf[:n-held])
+			c.print(stream, buf[:n-held])
 		}
 		copy(buf, buf[n-held:n])
 		if err != nil {
 			if !errors.Is(err, io.EOF) && !errors.Is(err, os.ErrClosed) {
-				r.h.log.Debug("agent output", "error", err)
+				log.Debug("agent output", "error", err)
 			}
 			return
 		}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/codeboltai/codebolt-providers/shared/agentcall"
 	"github.com/codeboltai/codebolt-providers/shared/link"
 	"github.com/codeboltai/codebolt-providers/shared/wire"
 	"github.com/codeboltai/codebolt-providers/shared/workspace"
@@ -40,6 +41,8 @@ type Options struct {
 	// StopGrace is how long an agent has between SIGTERM and SIGKILL when
 	// nothing else is said; default 5 s.
 	StopGrace time.Duration
+	// ConnectTimeout is how long an agent that connects may take to do so; default 30 s.
+	ConnectTimeout time.Duration
 	// Environ is the environment of the agents, as os.Environ gives it; nil is
 	// this process's own.
 	Environ []string
@@ -54,6 +57,10 @@ type Host struct {
 	log   *slog.Logger
 	files *workspace.Local
 	links *link.Acceptor
+	calls *agentcall.Server
+
+	endpoint *endpoint
+	asked    switchboard
 
 	ctx    context.Context // ends when agents are to be stopped
 	cancel context.CancelFunc
@@ -83,6 +90,9 @@ func New(o Options) (*Host, error) {
 	if o.StopGrace == 0 {
 		o.StopGrace = 5 * time.Second
 	}
+	if o.ConnectTimeout == 0 {
+		o.ConnectTimeout = 30 * time.Second
+	}
 	if o.Environ == nil {
 		o.Environ = os.Environ()
 	}
@@ -95,6 +105,10 @@ func New(o Options) (*Host, error) {
 	}
 	h := &Host{opt: o, log: o.Log, files: files, over: make(chan struct{}), clients: map[*client]bool{}, alone: time.Now()}
 	h.moved = sync.NewCond(&h.mu)
+	if h.calls, err = agentcall.New(agentcall.Options{Files: files, Name: o.Name, Environ: o.Environ, Log: o.Log}); err != nil {
+		return nil, errors.Join(err, files.Close())
+	}
+	h.endpoint = newEndpoint(h)
 	h.ctx, h.cancel = context.WithCancel(context.Background())
 	h.links = &link.Acceptor{
 		Options: link.Options{Logger: o.Log, OutboxMessages: 4096, OutboxBytes: 4 << 20, OutboxBulk: 4 << 20},
@@ -144,6 +158,7 @@ func (h *Host) Serve(ctx context.Context, ln net.Listener) error {
 	h.moved.Broadcast()
 	h.mu.Unlock()
 	h.stopAll()
+	h.endpoint.close()
 	h.settle()
 	bye, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
@@ -231,13 +246,26 @@ func (h *Host) authorized(r *http.Request) bool {
 	return subtle.ConstantTimeCompare([]byte(token), []byte(h.opt.Token)) == 1
 }
 
-// Running is how many agents run now.
+// Running is how many agents are at work now. One that has done what it was told, and
+// waits for more, is not.
 func (h *Host) Running() int {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	n := 0
 	for _, a := range h.agents {
-		if !a.ended {
+		if !a.ended && (a.speaker == nil || a.speaker.busy()) {
+			n++
+		}
+	}
+	return n
+}
+
+// speakers is how many agents with a connection of their own run.
+func (h *Host) speakers() (n int) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, a := range h.agents {
+		if !a.ended && a.speaker != nil {
 			n++
 		}
 	}

@@ -38,6 +38,10 @@ type Registered struct {
 	RegistrationType string `json:"registrationType,omitzero"`
 	AppInstanceID    string `json:"appInstanceId,omitzero"`
 
+	// ParentID and AgentInstanceID are told to agents only.
+	ParentID        string `json:"parentId,omitzero"`
+	AgentInstanceID string `json:"agentInstanceId,omitzero"`
+
 	// InstanceID names the runtime process; an extension of codebolt-runtime.
 	InstanceID string `json:"instanceId,omitzero"`
 	Version    string `json:"version,omitzero"`
@@ -92,7 +96,17 @@ type AgentCommand struct {
 	Env map[string]string `json:"env,omitzero"`
 	// Dir is the working directory inside the workspace; "" is its root.
 	Dir string `json:"dir,omitzero"`
+	// Endpoint tells that the program speaks as an agent with the SDK does: it gets the
+	// same variables, and connects. Without it, it is a program that prints and ends.
+	Endpoint bool `json:"endpoint,omitzero"`
 }
+
+// Messages between a runtime and agents with the SDK.
+const (
+	TypeConfirmation   = "confirmationResponse"
+	TypeSteering       = "steeringMessage"
+	RuntimeClientAgent = "agent"
+)
 
 // AgentStarted tells that an agent's process runs.
 type AgentStarted struct {
@@ -178,6 +192,15 @@ type StopProcess struct {
 	// 0 is the runtime's default. An extension.
 	GraceMS int64 `json:"graceMs,omitzero"`
 	Extra   Extra `json:",embed"`
+}
+
+// AgentRefusal is the runtime's answer to an agent's message that it does not pass on.
+type AgentRefusal struct {
+	Type      string `json:"type"` // the action with "Response", or "error"
+	RequestID ID     `json:"requestId,omitzero"`
+	Success   bool   `json:"success"`
+	Message   string `json:"message"` // the same as Error
+	Problem   `json:",embed"`
 }
 
 // MessageFault is the runtime's answer to a frame it cannot use.

@@ -164,6 +164,54 @@ func withMember(object []byte, name string, value any) ([]byte, error) {
 	return append(out, object[end:]...), nil
 }
 
+// With returns a JSON object with these members and no others of their names, whatever
+// it had under them; a nil value leaves the member out. All other bytes stay as they
+// are. It fails with kind Invalid when object is no JSON object.
+func With(object []byte, members map[string]any) ([]byte, error) {
+	dec := jsontext.NewDecoder(bytes.NewBuffer(object), lenient)
+	if token, err := dec.ReadToken(); err != nil || token.Kind() != '{' {
+		return nil, Errorf(Invalid, "malformed message: not a JSON object")
+	}
+	out := append(make([]byte, 0, len(object)+64*len(members)), '{')
+	add := func(member []byte) {
+		if len(out) > 1 {
+			out = append(out, ',')
+		}
+		out = append(out, member...)
+	}
+	for dec.PeekKind() != '}' {
+		begin := dec.InputOffset()
+		key, err := dec.ReadToken()
+		if err != nil {
+			return nil, Errorf(Invalid, "malformed message: %w", err)
+		}
+		_, replaced := members[key.String()]
+		if err := dec.SkipValue(); err != nil {
+			return nil, Errorf(Invalid, "malformed message: %w", err)
+		}
+		if !replaced {
+			add(bytes.TrimLeft(object[begin:dec.InputOffset()], ", \t\r\n"))
+		}
+	}
+	if _, err := dec.ReadToken(); err != nil {
+		return nil, Errorf(Invalid, "malformed message: %w", err)
+	}
+	ours := map[string]any{}
+	for name, value := range members {
+		if value != nil {
+			ours[name] = value
+		}
+	}
+	if len(ours) > 0 {
+		added, err := Marshal(ours)
+		if err != nil {
+			return nil, err
+		}
+		add(added[1 : len(added)-1])
+	}
+	return append(out, '}'), nil
+}
+
 // Time is an instant as the protocol writes it: ISO 8601 in UTC with
 // milliseconds, as JavaScript's toISOString gives. The zero Time is omitted
 // where a member is optional.

@@ -306,3 +306,24 @@ func FuzzPeekAndStampNeverPanicAndStayJSON(f *testing.F) {
 		}
 	})
 }
+
+func TestMembersOfAnObjectAreReplacedAndAllElseStays(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct{ object, want string }{
+		{`{}`, `{"a":1,"b":"x"}`},
+		{`{"a":"forged"}`, `{"a":1,"b":"x"}`},
+		{`{"n":1.00, "gone":[1,{"a":2}],"a":{"b":3} ,"z":"\ud800"}`, `{"n":1.00,"z":"\ud800","a":1,"b":"x"}`},
+		{` { "c" : { "a" : 1 } } `, `{"c" : { "a" : 1 },"a":1,"b":"x"}`},
+		{`{"\u0061":2,"k":3,"a":4}`, `{"k":3,"a":1,"b":"x"}`},
+	} {
+		got, err := wire.With([]byte(test.object), map[string]any{"a": 1, "b": "x", "gone": nil})
+		if err != nil || string(got) != test.want {
+			t.Errorf("%s became %s, not %s: %v", test.object, got, test.want, err)
+		}
+	}
+	for _, object := range []string{``, `[]`, `"a"`, `{"a":`, `{"a":1`, `null`} {
+		if got, err := wire.With([]byte(object), map[string]any{"a": 1}); wire.CodeOf(err) != wire.Invalid {
+			t.Errorf("%s became %s: %v", object, got, err)
+		}
+	}
+}

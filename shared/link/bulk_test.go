@@ -5,6 +5,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"net/http"
+	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -291,5 +293,98 @@ func TestWhoWantsToHearThatAMessageHasLeftHearsItOnceAndNotBefore(t *testing.T) 
 				t.Errorf("%d have left: %v", left.Load(), err)
 			}
 		})
+	}
+}
+
+func TestBulkThatABrokenConnectionMayHaveLostIsWrittenAgainInItsOrder(t *testing.T) {
+	t.Parallel()
+	const before, count = 20, 40
+	got := make(chan string, 3*count)
+	stop := make(chan struct{})
+	var connections atomic.Int32
+	a := &link.Acceptor{Accept: func(*link.Link, *http.Request) (link.Handler, error) {
+		first := connections.Add(1) == 1
+		return link.Handler{Message: func(m link.Message) {
+			got <- string(m.Data)
+			if first && string(m.Data) == "bulk 10" {
+				<-stop // what comes after it is lost
+			}
+		}}, nil
+	}}
+	proxy, err := faultproxy.Listen(faultproxy.To(accept(t, a)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = proxy.Close() })
+	l := link.Dial(context.Background(), link.Dialer{URL: func(context.Context) (string, http.Header, error) { return "ws://" + proxy.Addr() + "/", nil, nil }},
+		link.Handler{}, link.Options{RetryFirst: time.Millisecond, Again: func(data []byte) []byte { return append([]byte("again "), data...) }})
+	t.Cleanup(func() { _ = l.Close(closing(t)) })
+	var had atomic.Int32
+	send := func(i int) {
+		t.Helper()
+		if err := l.SendBulkThen(t.Context(), []byte("bulk "+strconv.Itoa(i)), func() { had.Add(1) }); err != nil {
+			t.Fatal(err)
+		}
+		if err := l.Send([]byte("other " + strconv.Itoa(i))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i := range before {
+		send(i)
+	}
+	seen, others := 0, map[string]int{}
+	next := func() (text string) {
+		text = within(t, got, "message")
+		if number, ok := strings.CutPrefix(text, "other "); ok {
+			others[number]++
+			return ""
+		}
+		return text
+	}
+	for seen <= 10 {
+		if text := next(); text == "bulk "+strconv.Itoa(seen) {
+			seen++
+		} else if text != "" {
+			t.Fatalf("%q comes after %d", text, seen-1)
+		}
+	}
+	for l.Status().Queued > 0 { // the rest is written
+		time.Sleep(time.Millisecond)
+	}
+	if had.Load() > 11 {
+		t.Errorf("%d count as arrived, and 11 have", had.Load())
+	}
+	proxy.Cut(faultproxy.Reset)
+	close(stop)
+	for i := before; i < count; i++ {
+		send(i)
+	}
+	repeated := 0
+	for seen < count {
+		text := next()
+		if text == "" {
+			continue
+		}
+		number, again := strings.CutPrefix(text, "again ")
+		if again {
+			repeated++
+		}
+		switch i, err := strconv.Atoi(strings.TrimPrefix(number, "bulk ")); {
+		case err != nil, i > seen, i < seen && !again:
+			t.Fatalf("%q comes after %d", text, seen-1)
+		case i == seen:
+			seen++
+		}
+	}
+	if repeated < before-11 {
+		t.Errorf("%d were repeated", repeated)
+	}
+	for number, times := range others {
+		if times > 1 {
+			t.Errorf("other %s came %d times", number, times)
+		}
+	}
+	for had.Load() < count {
+		time.Sleep(time.Millisecond) // until the answers are there; the test's time ends it
 	}
 }

@@ -80,10 +80,15 @@ func (l *Link) SendBulkWait(ctx context.Context, data []byte) error {
 }
 
 // SendBulkThen is SendBulkWait, and calls gone once when the message has been written
-// and, in a session, acknowledged: a peer that is killed afterwards has had it. It is
-// not called for one that never leaves. It must return soon, and not send.
+// and, in a session or with [Options.Again], the peer has had it. It is not called for
+// one that never leaves. It must return soon, and not send.
 func (l *Link) SendBulkThen(ctx context.Context, data []byte, gone func()) error {
 	return l.sendWait(ctx, Message{Data: data, bulk: true, gone: gone})
+}
+
+// SendBulkNow is SendBulk, and calls gone as SendBulkThen does.
+func (l *Link) SendBulkNow(data []byte, gone func()) error {
+	return l.send(Message{Data: data, bulk: true, gone: gone})
 }
 
 func (l *Link) send(m Message) error {

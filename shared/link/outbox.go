@@ -20,8 +20,18 @@ type outbox struct {
 	written int    // how many of queue the present connection has taken
 	high    int    // how many of queue any connection of the session was given
 	lent    int    // high, with the message that is just being written
+	kept    kept
 	closed  bool
 	changed chan struct{} // closed when something leaves, or at the end; nil while nobody waits
+}
+
+// kept are the bulk messages that were written outside of a session and that the peer is
+// not known to have had.
+type kept struct {
+	again    func([]byte) []byte // nil keeps none
+	messages []Message
+	count    uint64 // of all that were ever kept
+	bytes    int64  // of those since the last ping
 }
 
 // load is how much of one kind of messages there is, and may be.
@@ -41,7 +51,7 @@ func newOutbox(o Options) *outbox {
 	return &outbox{
 		plain: load{maxMessages: o.OutboxMessages, maxBytes: o.OutboxBytes},
 		bulk:  load{maxMessages: o.OutboxMessages, maxBytes: o.OutboxBulk},
-		first: 1, wake: make(chan struct{}, 1),
+		first: 1, wake: make(chan struct{}, 1), kept: kept{again: o.Again},
 	}
 }
 
@@ -113,10 +123,75 @@ func (b *outbox) gave(seq uint64) {
 	b.high = max(b.high, b.written)
 }
 
-// wrote drops the first n messages, which were written, and nobody acknowledges.
-func (b *outbox) wrote(n int) {
+// wrote drops the first n messages, which were written, and nobody acknowledges; those
+// that are bulk are kept until a ping after them has its answer. It reports whether the
+// writer should see to that.
+func (b *outbox) wrote(n int) (look bool) {
+	if n == 0 {
+		return false
+	}
 	b.mu.Lock()
+	before := b.kept.bytes
+	if b.kept.again != nil {
+		for i := range n {
+			m := b.queue[i]
+			if !m.bulk {
+				continue
+			}
+			// It takes room until then.
+			b.bulk.messages++
+			b.bulk.bytes += m.footprint()
+			b.queue[i].gone = nil
+			b.kept.messages = append(b.kept.messages, m)
+			b.kept.count++
+			b.kept.bytes += m.footprint()
+		}
+	}
+	look = b.kept.bytes > 0 && before == 0 || b.kept.bytes >= askAfter && before < askAfter
 	left := b.drop(n)
+	b.mu.Unlock()
+	left.tell()
+	return look
+}
+
+// askAfter is after how many bytes of bulk messages the peer is asked without delay
+// whether it has had them.
+const askAfter = 256 << 10
+
+// owed tells how much was kept since the last ping, and whether anything is kept.
+func (b *outbox) owed() (bytes int64, any bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.kept.bytes, len(b.kept.messages) > 0
+}
+
+// asked notes that a ping is about to be written, and gives the count by which its
+// answer confirms what is kept now.
+func (b *outbox) asked() uint64 {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.kept.bytes = 0
+	return b.kept.count
+}
+
+// had notes the answer to a ping.
+func (b *outbox) had(count uint64) {
+	b.mu.Lock()
+	n := len(b.kept.messages) - int(b.kept.count-min(count, b.kept.count))
+	var left departed
+	if n > 0 {
+		for _, m := range b.kept.messages[:n] {
+			b.bulk.messages--
+			b.bulk.bytes -= m.footprint()
+			if m.gone != nil {
+				left = append(left, m.gone)
+			}
+		}
+		if b.kept.messages = b.kept.messages[n:]; len(b.kept.messages) == 0 {
+			b.kept.messages = nil
+		}
+		b.tell()
+	}
 	b.mu.Unlock()
 	left.tell()
 }
@@ -210,6 +285,19 @@ func (b *outbox) resend() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.written, b.high, b.lent = 0, 0, 0
+	if n := len(b.kept.messages); n > 0 {
+		// They have been a part of the queue, which therefore began before them.
+		b.first -= uint64(n)
+		queue := make([]Message, 0, n+len(b.queue))
+		for _, m := range b.kept.messages {
+			b.bulk.bytes -= m.footprint()
+			m.Data = b.kept.again(m.Data)
+			b.bulk.bytes += m.footprint()
+			queue = append(queue, m)
+		}
+		b.queue = append(queue, b.queue...)
+		b.kept.messages, b.kept.bytes = nil, 0
+	}
 	if len(b.queue) > 0 {
 		signal(b.wake)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -21,6 +22,11 @@ const (
 	// waiting, so that the peer's outbox does not fill.
 	ackBytes    = 1 << 20
 	ackMessages = 256
+	// doubtDelay is how long a bulk message outside of a session may wait for another
+	// before the peer is asked whether it has had it, and doubtAgain how long the answer
+	// may take before it is asked once more.
+	doubtDelay = 50 * time.Millisecond
+	doubtAgain = time.Second
 	// byeTime is how long the peer has to answer our closing.
 	byeTime = time.Second
 )
@@ -35,6 +41,14 @@ func (l *Link) serve(c *conn) error {
 	defer cut()
 	if err := c.begin(); err != nil {
 		return describe(err)
+	}
+	if l.opt.Again != nil && !c.session {
+		c.ws.SetPongHandler(func(text string) error {
+			if count, err := strconv.ParseUint(text, 10, 64); err == nil {
+				l.out.had(count)
+			}
+			return c.alive()
+		})
 	}
 	c.turn.Lock()
 	c.batch.beforeRead = func() { l.uncork(c) } // the reader is us until it begins
@@ -274,6 +288,10 @@ func (l *Link) write(c *conn, over <-chan struct{}) error {
 	ack := time.NewTimer(time.Hour)
 	defer ack.Stop()
 	ack.Stop()
+	doubt := time.NewTimer(time.Hour) // whether the peer has had what is kept
+	defer doubt.Stop()
+	doubt.Stop()
+	doubting := false
 	acked := uint64(0) // what the writer has told the peer on this connection
 	waiting := false   // ack runs
 	for {
@@ -284,11 +302,34 @@ func (l *Link) write(c *conn, over <-chan struct{}) error {
 		if err != nil {
 			return err
 		}
+		owed, keeps := int64(0), false
+		if l.opt.Again != nil && !c.session {
+			owed, keeps = l.out.owed()
+		}
+		switch {
+		case owed >= askAfter:
+			if err := l.ping(c); err != nil {
+				return err
+			}
+			continue
+		case keeps && !doubting:
+			pause := doubtDelay
+			if owed == 0 {
+				pause = doubtAgain
+			}
+			doubt.Reset(pause)
+			doubting = true
+		}
 		if more {
 			continue
 		}
 		select {
 		case <-l.out.wake:
+		case <-doubt.C:
+			doubting = false
+			if err := l.ping(c); err != nil {
+				return err
+			}
 		case <-c.ack:
 			if !waiting { // or a steady trickle would put it off for ever
 				ack.Reset(ackDelay)
@@ -310,7 +351,7 @@ func (l *Link) write(c *conn, over <-chan struct{}) error {
 				return err
 			}
 		case <-ping.C:
-			if err := c.control(websocket.PingMessage, nil); err != nil {
+			if err := l.ping(c); err != nil {
 				return err
 			}
 		case <-l.bye:
@@ -408,8 +449,8 @@ func (l *Link) tryFlush(c *conn) {
 // settle takes what has been written out of the outbox where nothing will be
 // acknowledged.
 func (l *Link) settle(c *conn) {
-	if n := c.batch.wrote(); !c.session {
-		l.out.wrote(n)
+	if n := c.batch.wrote(); !c.session && l.out.wrote(n) {
+		signal(l.out.wake)
 	}
 }
 
@@ -419,10 +460,20 @@ func (l *Link) upkeep(c *conn, ping <-chan time.Time) error {
 	case text := <-c.pong:
 		return c.control(websocket.PongMessage, []byte(text))
 	case <-ping:
-		return c.control(websocket.PingMessage, nil)
+		return l.ping(c)
 	default:
 		return nil
 	}
+}
+
+// ping asks whether the peer is there and, where bulk messages are kept, has had all of
+// them.
+func (l *Link) ping(c *conn) error {
+	var text []byte
+	if l.opt.Again != nil && !c.session {
+		text = strconv.AppendUint(nil, l.out.asked(), 10)
+	}
+	return c.control(websocket.PingMessage, text)
 }
 
 // sayBye ends a connection in good order: last acknowledgement, close frame,

@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/codeboltai/codebolt-providers/shared/link"
+	"github.com/codeboltai/codebolt-providers/shared/wire"
 )
 
 // maxRelayed is how much a relay keeps, in bytes, of a peer whose outbox has no
@@ -15,9 +16,10 @@ import (
 const maxRelayed = 8 << 20
 
 // relay passes messages on to a link, in order and no faster than that takes bulk
-// data. What has to wait is held, so that a peer with a session sends no more than
-// its outbox has room for, while all else it says goes on being read. Its methods
-// are safe for concurrent use.
+// data. Each is held until the other side of that link has had it, so that a peer
+// with a session sends no more than its outbox has room for, while all else it says
+// goes on being read, and keeps what would be lost with this process. Its methods are
+// safe for concurrent use.
 type relay struct {
 	ctx context.Context // with its end, nothing is passed on any more
 	to  *link.Link
@@ -55,22 +57,31 @@ func (r *relay) put(m link.Message) (settled bool) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	held := m.Hold()
 	if !r.carrying {
 		if r.ctx.Err() != nil {
 			r.lost += len(m.Data)
+			m.Release()
 			return true
 		}
-		if err := r.to.SendBulk(m.Data); !errors.Is(err, link.ErrOverflow) {
+		if err := r.to.SendBulkNow(m.Data, had(m, held)); !errors.Is(err, link.ErrOverflow) {
 			r.settle(m, err)
 			return true
 		}
 		r.carrying = true
 		r.wg.Go(r.carry)
 	}
-	held := m.Hold()
 	r.queue = append(r.queue, m)
 	r.bytes += len(m.Data)
 	return held
+}
+
+// had is what is done when the other side has had a message.
+func had(m link.Message, held bool) func() {
+	if !held {
+		return nil
+	}
+	return m.Release
 }
 
 // carry sends what waits.
@@ -82,10 +93,9 @@ func (r *relay) carry() {
 		err := context.Cause(r.ctx) // once a message was lost none after it is sent
 		if err == nil {
 			r.mu.Unlock()
-			err = r.to.SendBulkWait(r.ctx, m.Data)
+			err = r.to.SendBulkThen(r.ctx, m.Data, m.Release)
 			r.mu.Lock()
 		}
-		m.Release()
 		r.settle(m, err)
 		r.queue[0] = link.Message{}
 		r.queue = r.queue[1:]
@@ -103,6 +113,7 @@ func (r *relay) settle(m link.Message, err error) {
 	if err == nil {
 		return
 	}
+	m.Release()
 	r.lost += len(m.Data)
 	if !errors.Is(err, link.ErrClosed) && r.ctx.Err() == nil {
 		r.log.Error("message of the runtime not passed on", "bytes", len(m.Data), "error", err)
@@ -138,4 +149,14 @@ func (r *relay) end(giveUp context.CancelFunc) (lost int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.lost
+}
+
+// repeated is what the runtime has said as it is passed on once more, because a broken
+// connection may have lost it: those who have had it know it again.
+func repeated(frame []byte) []byte {
+	again, err := wire.With(frame, map[string]any{"replay": true})
+	if err != nil {
+		return frame
+	}
+	return again
 }

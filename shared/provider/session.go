@@ -149,7 +149,7 @@ func (s *session) run(ctx context.Context, endpoint wire.Endpoint) error {
 		},
 		Message: s.receive,
 		Down:    func(err error) { s.log.Warn("server connection lost", "error", err) },
-	}, link.Options{GiveUp: serverPatience, Gather: true, Logger: s.log})
+	}, link.Options{GiveUp: serverPatience, Gather: true, Again: repeated, Logger: s.log})
 	close(ready)
 
 	var wg sync.WaitGroup

@@ -19,6 +19,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/codeboltai/codebolt-providers/shared/agentcall"
 	"github.com/codeboltai/codebolt-providers/shared/agenthost"
 	"github.com/codeboltai/codebolt-providers/shared/outpost"
 	"github.com/codeboltai/codebolt-providers/shared/runtime"
@@ -38,6 +39,7 @@ func main() {
 type options struct {
 	workspace, name, dir, instance, listen string
 	protect                                []string
+	agents                                 runtime.Agents
 	ownerTimeout                           time.Duration
 	history                                int
 }
@@ -78,6 +80,9 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout *os.File, s
 	flags.Func("protect", "name at the workspace's root that file calls never change; may be repeated", func(name string) error {
 		o.protect = append(o.protect, name)
 		return nil
+	})
+	flags.Func("agents", "rules for agents that connect and speak, as JSON; as the provider's setting agents has them", func(text string) error {
+		return wire.Unmarshal([]byte(text), &o.agents)
 	})
 	showVersion := flags.Bool("version", false, "print the version and exit")
 	flags.Usage = func() {
@@ -139,7 +144,17 @@ func serve(ctx context.Context, o options, stdout *os.File, log *slog.Logger) er
 	if err != nil {
 		return err
 	}
+	var policy agentcall.Policy
+	if len(o.agents.Policy) > 0 {
+		if policy, err = agentcall.ParsePolicy(o.agents.Policy); err != nil {
+			return err
+		}
+	}
 	host, err := agenthost.New(agenthost.Options{
+		Agents: agenthost.AgentRules{
+			Roots: o.agents.Roots, Store: filepath.Join(o.dir, "agents"), DownloadHosts: o.agents.DownloadHosts, Env: o.agents.Env,
+			Policy: policy, Network: o.agents.Network, CommandTimeout: time.Duration(o.agents.CommandTimeoutMS) * time.Millisecond,
+		},
 		Workspace: o.workspace, Name: o.name, InstanceID: o.instance, Token: strings.TrimSpace(string(token)), Version: version,
 		Protected: o.protect, OwnerTimeout: o.ownerTimeout, History: o.history, Log: log,
 	})

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -101,13 +102,8 @@ func (b *box) launch(spec runtime.Spec) (string, runtime.Launch) {
 		}
 		return fmt.Sprintf("tcp:%s:%d", loopback, port), l
 	}
-	l.Args = []string{
-		"--workspace", spec.Workspace, "--name", spec.Name, "--dir", dirIn, "--instance", spec.Instance,
-		"--listen", socketWhere, "--owner-timeout", spec.OwnerTimeout.String(),
-	}
-	for _, name := range spec.Protected {
-		l.Args = append(l.Args, "--protect", name)
-	}
+	spec.Agents.Env = slices.Concat(spec.Agents.Env, slices.Sorted(maps.Keys(b.cfg.environ)))
+	l.Args = spec.Flags(dirIn, socketWhere)
 	return socketWhere, l
 }
 

@@ -60,7 +60,9 @@ func (s *site) Start(ctx context.Context, spec runtime.Spec) (runtime.Handle, er
 	if err != nil {
 		return nil, wire.Errorf(wire.CodeOf(err), "remote server: keep the runtime's token: %w", err)
 	}
+	spec.Agents.Env = slices.Concat(spec.Agents.Env, slices.Sorted(maps.Keys(s.cfg.environ)))
 	launch := &outpost.Launch{
+		Agents:   spec.Agents,
 		Instance: spec.Instance, Name: spec.Name, Token: token, Protected: spec.Protected, Env: s.variables(spec.Env),
 		OwnerTimeoutMS: spec.OwnerTimeout.Milliseconds(), StartTimeoutMS: spec.StartTimeout.Milliseconds(),
 	}

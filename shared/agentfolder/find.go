@@ -19,6 +19,8 @@ type Options struct {
 	// machine must lie, also after symbolic links. They are absolute; one that is
 	// not there counts for nothing.
 	Roots []string
+	// Base is what a path that is not absolute begins at; without it there are none.
+	Base string
 	// Store is where archives are unpacked. It is made, for its owner alone, when it
 	// is needed. Agents in it stay until somebody else removes them.
 	Store string
@@ -62,6 +64,9 @@ const (
 	typeMarketplace = "marketplace"
 )
 
+// Types are the agent types that Find knows, marketplace with them, which it refuses.
+var Types = []string{typeLocalPath, typeFolderPath, typeLocalZip, typeZipPath, typeServerZip, typeURL, typeMarketplace}
+
 // Find finds the folder of the selected agent, and unpacks or fetches it first
 // where its type says so. agentDetails is a string, the path or URL, or an object
 // with "path" or "url" and, for archives, "sha256", which the archive must have.
@@ -101,7 +106,7 @@ func Find(ctx context.Context, selected *wire.SelectedAgent, o Options) (Folder,
 			typeMarketplace, typeLocalPath, typeServerZip)
 	default:
 		return Folder{}, wire.Errorf(wire.Unsupported, "find the agent: there are no agents of type %q; the types are %s",
-			selected.AgentType, strings.Join([]string{typeLocalPath, typeFolderPath, typeLocalZip, typeZipPath, typeServerZip, typeURL}, ", "))
+			selected.AgentType, strings.Join(Types[:len(Types)-1], ", "))
 	}
 	if err != nil {
 		return Folder{}, wire.Errorf(wire.CodeOf(err), "find the agent %s: %w", f.id, err)

@@ -231,9 +231,21 @@ func TestOnlyWhatIsBelowARootAfterLinksIsFound(t *testing.T) {
 			t.Errorf("%q: kind %q, want %q: %v", path, wire.CodeOf(err), code, err)
 		}
 		if code == wire.Permission {
-			wantError(t, err, code, "runtime.agentRoots")
+			wantError(t, err, code, "agents.roots")
 		}
 	}
+}
+
+func TestARelativePathBeginsAtTheBase(t *testing.T) {
+	root, o := place(t)
+	write(t, filepath.Join(root, "a", "index.js"), "1")
+	o.Base = filepath.Dir(root)
+	folder, err := agentfolder.Find(t.Context(), selected("a", "local-path", filepath.Join(filepath.Base(root), "a")), o)
+	if err != nil || filepath.Base(folder.Dir) != "a" {
+		t.Errorf("%+v: %v", folder, err)
+	}
+	_, err = agentfolder.Find(t.Context(), selected("a", "local-path", "../elsewhere"), o)
+	wantError(t, err, wire.Permission, "agents.roots")
 }
 
 func TestARootMayBeASymbolicLink(t *testing.T) {

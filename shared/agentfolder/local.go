@@ -19,6 +19,9 @@ const maxPackage = 1 << 20
 // allowed follows the symbolic links of a path and sees that it is below a root
 // then. Of what is outside it does not tell whether it is there.
 func (f *finder) allowed(name string) (string, error) {
+	if !filepath.IsAbs(name) && f.o.Base != "" {
+		name = filepath.Join(f.o.Base, name)
+	}
 	if !filepath.IsAbs(name) {
 		return "", wire.Errorf(wire.Invalid, "the path %q is not absolute", name)
 	}
@@ -36,7 +39,7 @@ func (f *finder) allowed(name string) (string, error) {
 			return final, nil
 		}
 	}
-	return "", wire.Errorf(wire.Permission, "%s is not below a folder that agents may lie in; to allow it, add a folder above it to the setting runtime.agentRoots", name)
+	return "", wire.Errorf(wire.Permission, "%s is not below a folder that agents may lie in; to allow it, add a folder above it to the setting agents.roots", name)
 }
 
 // root is one of Options.Roots.

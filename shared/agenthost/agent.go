@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/codeboltai/codebolt-providers/shared/agentfolder"
 	"github.com/codeboltai/codebolt-providers/shared/wire"
 )
 
@@ -238,12 +239,14 @@ func (h *Host) prompt(m *wire.MessageResponse, envelope []byte, parent string) {
 		return
 	}
 	var starter Starter = commands{h: h}
-	if selected.AgentType != wire.AgentTypeCommand {
-		var ok bool
-		if starter, ok = h.opt.Starters[selected.AgentType]; !ok {
-			refuse(wire.Errorf(wire.Unsupported, "this runtime does not start agents of type %q; it starts %q", selected.AgentType, wire.AgentTypeCommand))
-			return
-		}
+	switch further, ok := h.opt.Starters[selected.AgentType]; {
+	case ok:
+		starter = further
+	case slices.Contains(agentfolder.Types, selected.AgentType):
+		starter = nodeAgents{h: h}
+	case selected.AgentType != wire.AgentTypeCommand:
+		refuse(wire.Errorf(wire.Unsupported, "this runtime does not start agents of type %q; it starts %q and %q", selected.AgentType, wire.AgentTypeCommand, agentfolder.Types))
+		return
 	}
 	if h.ctx.Err() != nil {
 		refuse(wire.Errorf(wire.NotRunning, "the runtime is ending"))

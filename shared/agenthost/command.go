@@ -117,13 +117,19 @@ func (s commands) environ(r Report, extra map[string]string) []string {
 			env = append(env, pair)
 		}
 	}
-	env = append(env,
-		"CODEBOLT_WORKSPACE="+r.Workspace, "CODEBOLT_ENVIRONMENT_NAME="+s.h.opt.Name,
-		envInstance+"="+r.InstanceID, wire.EnvRuntimeInstance+"="+s.h.opt.InstanceID)
+	env = append(env, own(r, s.h.opt.Name, s.h.opt.InstanceID)...)
 	for name, value := range extra {
 		env = append(env, name+"="+value)
 	}
 	return env
+}
+
+// own are the variables by which an agent knows its environment, and is known.
+func own(r Report, name, instance string) []string {
+	return []string{
+		"CODEBOLT_WORKSPACE=" + r.Workspace, "CODEBOLT_ENVIRONMENT_NAME=" + name,
+		envInstance + "=" + r.InstanceID, wire.EnvRuntimeInstance + "=" + instance,
+	}
 }
 
 // lookUp finds a program as a shell would, in the PATH the command will have.

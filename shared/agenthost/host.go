@@ -46,9 +46,31 @@ type Options struct {
 	// Environ is the environment of the agents, as os.Environ gives it; nil is
 	// this process's own.
 	Environ []string
+	// Agents are the rules for agents that connect and speak.
+	Agents AgentRules
 	// Starters start further kinds of agent, by agentType.
 	Starters map[string]Starter
 	Log      *slog.Logger // nil logs nothing
+}
+
+// AgentRules are the rules for agents that connect and speak, as those with the SDK do.
+// The zero value lets them do all that the environment does, and fetches none.
+type AgentRules struct {
+	// Roots are folders where agents may lie, besides .codebolt/agents in the workspace.
+	Roots []string
+	// Store is where agents are unpacked that come as archives.
+	Store string
+	// DownloadHosts are those that agents may be fetched from.
+	DownloadHosts []string
+	// Env names variables that agents see besides those that every program needs.
+	Env []string
+	// Policy says what agents may do without asking.
+	Policy agentcall.Policy
+	// Network lets agents push, pull and clone with git.
+	Network bool
+	// CommandTimeout is how long a command of an agent may take that has an end; default
+	// 2 min.
+	CommandTimeout time.Duration
 }
 
 // Host is a running runtime. Its methods are safe for concurrent use.
@@ -105,7 +127,11 @@ func New(o Options) (*Host, error) {
 	}
 	h := &Host{opt: o, log: o.Log, files: files, over: make(chan struct{}), clients: map[*client]bool{}, alone: time.Now()}
 	h.moved = sync.NewCond(&h.mu)
-	if h.calls, err = agentcall.New(agentcall.Options{Files: files, Name: o.Name, Environ: o.Environ, Log: o.Log}); err != nil {
+	h.calls, err = agentcall.New(agentcall.Options{
+		Files: files, Name: o.Name, Environ: o.Environ, Log: o.Log,
+		Policy: o.Agents.Policy, Network: o.Agents.Network, CommandTimeout: o.Agents.CommandTimeout,
+	})
+	if err != nil {
 		return nil, errors.Join(err, files.Close())
 	}
 	h.endpoint = newEndpoint(h)

@@ -8,6 +8,7 @@ import (
 	"io"
 
 	"github.com/codeboltai/codebolt-providers/shared/resource"
+	"github.com/codeboltai/codebolt-providers/shared/runtime"
 	"github.com/codeboltai/codebolt-providers/shared/wire"
 )
 
@@ -41,13 +42,14 @@ type Request struct {
 
 // Launch says which runtime to start.
 type Launch struct {
-	Instance       string   `json:"instance"`
-	Name           string   `json:"name"`
-	Token          string   `json:"token"`
-	OwnerTimeoutMS int64    `json:"ownerTimeoutMs"`
-	StartTimeoutMS int64    `json:"startTimeoutMs"`
-	Protected      []string `json:"protected,omitzero"`
-	Env            []string `json:"env,omitzero"`
+	Instance       string         `json:"instance"`
+	Name           string         `json:"name"`
+	Token          string         `json:"token"`
+	OwnerTimeoutMS int64          `json:"ownerTimeoutMs"`
+	StartTimeoutMS int64          `json:"startTimeoutMs"`
+	Protected      []string       `json:"protected,omitzero"`
+	Env            []string       `json:"env,omitzero"`
+	Agents         runtime.Agents `json:"agents,omitzero"`
 	// Command is the argv of another agent server, with {port} and {workspace} to be
 	// replaced, and Port the one it prefers.
 	Command []string `json:"command,omitzero"`

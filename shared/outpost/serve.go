@@ -257,7 +257,7 @@ func (r *Request) start(ctx context.Context, answer *Answer) error {
 	spec := runtime.Spec{
 		Program: self, Workspace: r.Folder.Files(), Name: l.Name, Dir: r.Folder.Run(), Instance: l.Instance, Listen: r.Folder.listen(),
 		OwnerTimeout: time.Duration(l.OwnerTimeoutMS) * time.Millisecond, StartTimeout: time.Duration(l.StartTimeoutMS) * time.Millisecond,
-		Protected: l.Protected, Env: l.Env,
+		Protected: l.Protected, Env: l.Env, Agents: l.Agents,
 	}
 	if len(l.Command) > 0 {
 		spec.Upstream = &runtime.Upstream{Command: l.Command, Port: l.Port}

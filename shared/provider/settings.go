@@ -1,9 +1,12 @@
 package provider
 
 import (
+	"os"
 	"time"
 
+	"github.com/codeboltai/codebolt-providers/shared/agentcall"
 	"github.com/codeboltai/codebolt-providers/shared/resource"
+	"github.com/codeboltai/codebolt-providers/shared/runtime"
 	"github.com/codeboltai/codebolt-providers/shared/wire"
 )
 
@@ -27,6 +30,7 @@ type Settings struct {
 	AgentServerPort int    `config:"agentServerPort"`
 
 	Runtime RuntimeSettings `config:"runtime"`
+	Agents  AgentSettings   `config:"agents"`
 
 	// ForwardFollowUps passes messageResponse messages of the server on to the
 	// runtime; the Node SDK drops them.
@@ -51,6 +55,64 @@ type RuntimeSettings struct {
 	Command []string `config:"command"`
 	// OwnerTimeout is how long a runtime goes on when no provider is connected.
 	OwnerTimeout time.Duration `config:"ownerTimeout"`
+}
+
+// AgentSettings are the rules for agents that use the SDK. Paths are those of the
+// environment, but for PolicyFile.
+type AgentSettings struct {
+	// Roots are folders where agents may lie that are started by their path, besides
+	// .codebolt/agents of the environment's files.
+	Roots []string `config:"roots"`
+	// DownloadHosts are those that agents may be fetched from, over https.
+	DownloadHosts []string `config:"downloadHosts"`
+	// Env names variables of the environment that agents see, besides those that every
+	// program needs.
+	Env []string `config:"env"`
+	// Policy is auto, the default, ask-write, ask-exec or read-only.
+	Policy string `config:"policy"`
+	// PolicyFile holds a policy with more to it; it is on this machine.
+	PolicyFile string `config:"policyFile"`
+	// Network lets agents push, pull and clone with git.
+	Network bool `config:"network"`
+	// CommandTimeout is how long a command of an agent may take that has an end; default
+	// 2 min.
+	CommandTimeout time.Duration `config:"commandTimeout"`
+
+	policy wire.Raw
+}
+
+// check reads the policy.
+func (a *AgentSettings) check() error {
+	switch {
+	case a.Policy != "" && a.PolicyFile != "":
+		return wire.Errorf(wire.Invalid, "configuration: agents.policy and agents.policyFile are both set; leave one out")
+	case a.PolicyFile != "":
+		raw, err := os.ReadFile(a.PolicyFile)
+		if err != nil {
+			return wire.Errorf(wire.Invalid, "configuration: agents.policyFile: %w", err)
+		}
+		a.policy = raw
+	case a.Policy != "":
+		raw, err := wire.Marshal(map[string]string{"mode": a.Policy})
+		if err != nil {
+			return wire.Errorf(wire.Invalid, "configuration: agents.policy: %w", err)
+		}
+		a.policy = raw
+	default:
+		return nil
+	}
+	if _, err := agentcall.ParsePolicy(a.policy); err != nil {
+		return wire.Errorf(wire.Invalid, "configuration: %s: %w", firstOf(a.PolicyFile, "agents.policy"), err)
+	}
+	return nil
+}
+
+// rules are the settings as a runtime is told of them.
+func (a *AgentSettings) rules() runtime.Agents {
+	return runtime.Agents{
+		Roots: a.Roots, DownloadHosts: a.DownloadHosts, Env: a.Env, Policy: a.policy, Network: a.Network,
+		CommandTimeoutMS: a.CommandTimeout.Milliseconds(),
+	}
 }
 
 // Timeouts bound what a provider waits for; numbers in the configuration are
@@ -79,6 +141,9 @@ func (s *Settings) check() error {
 	if id, err := resource.ParseID(s.Snapshot); s.Snapshot != "" && (err != nil || id.Kind() != SnapshotKind) {
 		return wire.Errorf(wire.Invalid, "configuration: snapshot is %q, which is no snapshot's id; codebolt-providers snapshots lists those there are", s.Snapshot)
 	}
+	if err := s.Agents.check(); err != nil {
+		return err
+	}
 	if s.AgentServerPort < 0 || s.AgentServerPort > 65535 {
 		return wire.Errorf(wire.Invalid, "configuration: agentServerPort is %d; write a port number, or 0 for a unix socket", s.AgentServerPort)
 	}
@@ -93,6 +158,7 @@ func (s *Settings) check() error {
 		{&s.Timeouts.FileOperations, 30 * time.Second},
 		{&s.Timeouts.Review, 110 * time.Second},
 		{&s.Runtime.OwnerTimeout, 10 * time.Minute},
+		{&s.Agents.CommandTimeout, 2 * time.Minute},
 	} {
 		if *t.d < 0 {
 			return wire.Errorf(wire.Invalid, "configuration: a timeout is negative; write milliseconds, or 0 for the default")

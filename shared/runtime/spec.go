@@ -32,6 +32,7 @@ type Spec struct {
 	StartTimeout time.Duration // default 30 s
 	Protected    []string      // names at the workspace's root that file calls never change
 	Env          []string      // variables besides those of this process
+	Agents       Agents
 	// Upstream starts a configured agent server instead.
 	Upstream *Upstream
 }

@@ -110,14 +110,7 @@ func startOwn(ctx context.Context, spec Spec, logFile *os.File) (*Process, error
 	if err != nil {
 		return nil, wire.Errorf(wire.CodeOf(err), "start the runtime: %w", err)
 	}
-	args := []string{
-		"--workspace", spec.Workspace, "--name", spec.Name, "--dir", spec.Dir,
-		"--instance", spec.Instance, "--listen", spec.listen(), "--owner-timeout", spec.OwnerTimeout.String(),
-	}
-	for _, name := range spec.Protected {
-		args = append(args, "--protect", name)
-	}
-	cmd := exec.Command(program, args...) //nolint:noctx,forbidigo // it outlives this call; ctx bounds the start alone
+	cmd := exec.Command(program, spec.Flags(spec.Dir, spec.listen())...) //nolint:noctx,forbidigo // it outlives this call; ctx bounds the start alone
 	ready, err := cmd.StdoutPipe()
 	if err != nil {
 		return nil, fmt.Errorf("start the runtime: %w", err)

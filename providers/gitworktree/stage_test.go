@@ -19,7 +19,7 @@ var programs string
 func TestMain(m *testing.M) {
 	programtest.AtOnce(2)
 	os.Exit(stage.Main(m, &programs, map[string]string{
-		"codebolt-provider-gitworktree": ".", "codebolt-runtime": "../../cmd/codebolt-runtime",
+		"codebolt-provider-gitworktree": ".", "codebolt-runtime": "../../cmd/codebolt-runtime", "talker": "../../conformance/stage/talker",
 	}))
 }
 

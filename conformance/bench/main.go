@@ -66,6 +66,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	switch *role {
 	case "echo":
 		return echoPeer(ctx)
+	case "agent":
+		return speakAgent(ctx)
 	case "runtime":
 		return stubRuntime(ctx, flags.Arg(0))
 	case "version":
@@ -81,7 +83,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	defer b.cleanup()
 	for _, measure := range []func(context.Context) error{
-		b.transfers, b.forwarding, b.tree, b.diff, b.starts, b.docker, b.ssh,
+		b.transfers, b.forwarding, b.tree, b.diff, b.starts, b.agents, b.docker, b.ssh,
 	} {
 		if err := measure(ctx); err != nil {
 			return err

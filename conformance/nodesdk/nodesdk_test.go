@@ -68,9 +68,8 @@ func play(t *testing.T, dir string) *playground {
 	go func() { ended <- node.Wait() }()
 	t.Cleanup(func() {
 		_ = node.Process.Kill()
-		_ = <-ended // by the kill
-		if t.Failed() {
-			t.Logf("the agent printed:\n%s", &printed)
+		if err := <-ended; t.Failed() {
+			t.Logf("the agent ended with %v and had printed:\n%s", err, &printed)
 		}
 	})
 	select {

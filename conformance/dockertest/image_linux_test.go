@@ -21,6 +21,21 @@ func TestAContainerOfTheTestImageRuns(t *testing.T) {
 	}
 }
 
+func TestNodeRunsInItsImage(t *testing.T) {
+	t.Parallel()
+	d := Shared(t)
+	files, err := NodeRoot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	files["agent/index.js"] = File{Content: `require("dns").lookup("localhost", (error) => console.log(error ?? "hello"))`}
+	const ref = "codebolt-test/node:1"
+	d.ImportImage(t, ref, files, []string{"USER agent", "WORKDIR /agent"})
+	if out, want := run(t, d, map[string]any{"Image": ref, "Cmd": []string{"node", "index.js"}}), "hello\r\n"; out != want {
+		t.Errorf("the container wrote %q, want %q", out, want)
+	}
+}
+
 func TestContainersOfOneNetworkReachEachOtherByName(t *testing.T) {
 	t.Parallel()
 	d := Shared(t)

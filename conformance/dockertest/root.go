@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 )
@@ -53,6 +54,42 @@ func BusyboxRoot() (map[string]File, error) {
 		files[command] = File{Link: "/bin/busybox"}
 	}
 	files["bin/busybox"] = File{Mode: 0o755, Content: string(content)}
+	return files, nil
+}
+
+// NodeRoot is [BusyboxRoot] with the node of this machine and the shared libraries
+// it needs, so that an agent in one file runs in it: about 100 MB, which a test
+// makes an image of with [Daemon.ImportImage]. It needs node on this machine, and
+// a Linux.
+func NodeRoot() (map[string]File, error) {
+	files, err := BusyboxRoot()
+	if err != nil {
+		return nil, err
+	}
+	program, err := exec.LookPath("node")
+	if err == nil {
+		program, err = filepath.EvalSymlinks(program)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("dockertest: this test image needs Node on this machine; install nodejs: %w", err)
+	}
+	needed, err := exec.Command("ldd", program).Output() //nolint:forbidigo,noctx // it only prints its table
+	if err != nil {
+		return nil, fmt.Errorf("dockertest: ldd %s: %w", program, err)
+	}
+	from := map[string]string{"usr/bin/node": program}
+	for word := range strings.FieldsSeq(string(needed)) {
+		if strings.HasPrefix(word, "/") { // also the loader, which stands alone in its line
+			from[strings.TrimPrefix(word, "/")] = word
+		}
+	}
+	for name, source := range from {
+		content, err := os.ReadFile(source)
+		if err != nil {
+			return nil, fmt.Errorf("dockertest: %w", err)
+		}
+		files[name] = File{Mode: 0o755, Content: string(content)}
+	}
 	return files, nil
 }
 

@@ -56,10 +56,9 @@ func (d *Downloads) allow(from *url.URL) error {
 	if ip := net.ParseIP(host); from.Scheme != "https" && (from.Scheme != "http" || host != "localhost" && !ip.IsLoopback()) {
 		return wire.Errorf(wire.Permission, "%s is not fetched: archives are fetched by https", shown(from))
 	}
-	allowed := func(entry string) bool {
-		entry = strings.ToLower(entry)
-		return entry == host || entry == net.JoinHostPort(host, cmp.Or(from.Port(), "443"))
-	}
+	port := map[string]string{"https": "443", "http": "80"}[from.Scheme]
+	withPort := net.JoinHostPort(host, cmp.Or(from.Port(), port))
+	allowed := func(entry string) bool { return strings.EqualFold(entry, host) || strings.EqualFold(entry, withPort) }
 	if !slices.ContainsFunc(d.Hosts, allowed) {
 		return wire.Errorf(wire.Permission, "%s is not fetched: %q is not among the hosts that agents may come from", shown(from), from.Host)
 	}

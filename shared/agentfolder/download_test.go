@@ -45,6 +45,9 @@ func TestAnArchiveIsFetchedAndWithItsSumNotAgain(t *testing.T) {
 		selected("a", "url", map[string]any{"url": url, "sha256": sum(data)}),
 		selected("a", "url", map[string]any{"url": url}),
 	} {
+		if agent.AgentType == "url" { // a host with its port does as well
+			o.Downloads.Hosts = []string{strings.TrimPrefix(url, "http://")}
+		}
 		got, err := agentfolder.Find(t.Context(), agent, o)
 		if err != nil || got != want {
 			t.Errorf("%v: %v", got, err)

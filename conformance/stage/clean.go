@@ -10,11 +10,12 @@ import (
 	"strings"
 	"time"
 
+	"github.com/codeboltai/codebolt-providers/conformance/nodesdk"
 	"github.com/codeboltai/codebolt-providers/conformance/programtest"
 )
 
-// Main is [programtest.Main] for tests with a stage: git has no settings but an
-// author's name.
+// Main is [programtest.Main] for tests with a stage, and [nodesdk.Main]: git has no
+// settings but an author's name.
 func Main(m programtest.Tests, dir *string, programs map[string]string) int {
 	for name, value := range map[string]string{
 		"GIT_CONFIG_GLOBAL": os.DevNull, "GIT_CONFIG_NOSYSTEM": "1", "GIT_AUTHOR_NAME": "a", "GIT_AUTHOR_EMAIL": "a@localhost",
@@ -24,8 +25,13 @@ func Main(m programtest.Tests, dir *string, programs map[string]string) int {
 			panic(err)
 		}
 	}
-	return programtest.Main(m, dir, programs)
+	return programtest.Main(sdkTests{m}, dir, programs)
 }
+
+// sdkTests are tests that may use agents with the SDK.
+type sdkTests struct{ programtest.Tests }
+
+func (m sdkTests) Run() int { return nodesdk.Main(m.Tests) }
 
 // Clean checks that nothing is left that nothing owns: worktrees and branches
 // only of the environments that are on record, no lock, no temporary file, and

@@ -111,3 +111,13 @@ func TestAnAgentThatSpeaksEndsWithItsRuntimeAndIsReported(t *testing.T) {
 	s.Stop(e, "removeIfClean")
 	s.Clean(0)
 }
+
+func TestAnAgentWithTheSDKWorksInAWorktree(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	s.AddSDKAgent()
+	e, _ := s.Opened("sdk", nil)
+	s.SDKAgentWorks(e)
+	s.Stop(e, "snapshotAndRemove")
+	s.Clean(0)
+}

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"os/exec"
 	"regexp"
 	"slices"
 	"strconv"
@@ -113,14 +114,12 @@ func (s *speaker) run(ctx context.Context, port int, prepare func(context.Contex
 		s.over(wire.ProcessStopped{Problem: wire.ProblemOf(err)})
 		return
 	}
-	c := newCommand(l.program, l.argv, l.dir, append(l.environ, s.variables(port)...))
-	c.print, c.over = s.print, s.exited
-	c.started = func(pid int) { s.pid = pid }
+	c := newCommand(func(pid int) { s.pid = pid }, s.print, s.exited)
 	s.mu.Lock()
 	stopped := s.stopped
 	if !stopped {
 		s.proc = c
-		err = c.start(ctx, s.h, s.r)
+		err = c.start(ctx, s.h, &exec.Cmd{Path: l.program, Args: l.argv, Dir: l.dir, Env: append(l.environ, s.variables(port)...)}, s.r)
 	}
 	s.mu.Unlock()
 	if stopped {
@@ -134,7 +133,7 @@ func (s *speaker) run(ctx context.Context, port int, prepare func(context.Contex
 	defer timer.Stop()
 	select {
 	case <-s.there:
-	case <-c.gone:
+	case <-c.process.Gone():
 	case <-timer.C:
 		s.fail(wire.Errorf(wire.Timeout, "the agent did not connect within %v", s.h.opt.ConnectTimeout))
 	}

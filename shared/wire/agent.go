@@ -84,6 +84,10 @@ type SelectedAgent struct {
 // running is known. An extension of codebolt-runtime.
 const EnvRuntimeInstance = "CODEBOLT_RUNTIME_INSTANCE"
 
+// EnvAgentInstance is the environment variable that an agent and everything it
+// starts have: which run of an agent it is. An extension of codebolt-runtime.
+const EnvAgentInstance = "CODEBOLT_AGENT_INSTANCE"
+
 // AgentTypeCommand is the agent type of a plain command. An extension of
 // codebolt-runtime; the documented types start agents that use the SDK.
 const AgentTypeCommand = "command"

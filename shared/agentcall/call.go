@@ -66,6 +66,10 @@ type Caller struct {
 	end   context.CancelFunc
 	work  sync.WaitGroup // the lane and commands
 	lane  chan *request
+
+	mu        sync.Mutex // keeps end and the growth of work apart
+	terminal  terminal
+	approvals approvals
 }
 
 // maxQueued is how many requests of an agent wait for their turn before no more of it
@@ -74,7 +78,7 @@ const maxQueued = 256
 
 // Caller begins to answer an agent. It must be closed.
 func (s *Server) Caller(a Agent) *Caller {
-	c := &Caller{s: s, agent: a, lane: make(chan *request, maxQueued)}
+	c := &Caller{s: s, agent: a, lane: make(chan *request, maxQueued), terminal: terminal{mark: string(wire.NewID())}}
 	c.ctx, c.end = context.WithCancel(context.Background())
 	c.work.Go(c.serveLane)
 	return c
@@ -83,8 +87,23 @@ func (s *Server) Caller(a Agent) *Caller {
 // Close gives up what the agent waits for, ends the commands that it has started and
 // returns when nothing of it is at work. It is idempotent.
 func (c *Caller) Close() {
+	c.mu.Lock()
 	c.end()
+	c.mu.Unlock()
 	c.work.Wait()
+	c.terminal.killRest()
+}
+
+// spawn runs f beside all else of the agent, and returns false when the Caller is
+// closed.
+func (c *Caller) spawn(f func()) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.ctx.Err() != nil {
+		return false
+	}
+	c.work.Go(f)
+	return true
 }
 
 // request is one request of an agent.

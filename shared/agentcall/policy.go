@@ -16,6 +16,8 @@ const (
 	needExec
 )
 
+type approvals struct{}
+
 // Policy says what agents may do without asking.
 type Policy struct{}
 

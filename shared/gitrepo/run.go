@@ -36,6 +36,7 @@ type runner struct {
 // call is one run of git.
 type call struct {
 	dir    string
+	base   []string // the environment that is cleaned; nil: this process's
 	env    []string // on top of the cleaned environment
 	args   []string
 	stdin  io.Reader
@@ -129,7 +130,11 @@ var keptGitEnv = []string{
 func (c *call) environment() []string {
 	var env []string
 	ssh := false
-	for _, kv := range os.Environ() {
+	base := c.base
+	if base == nil {
+		base = os.Environ()
+	}
+	for _, kv := range base {
 		if strings.HasPrefix(kv, "GIT_") {
 			kept := false
 			for _, name := range keptGitEnv {

@@ -2,6 +2,7 @@ package agentcall
 
 import (
 	"context"
+	"io"
 	"log/slog"
 	"sync"
 	"time"
@@ -19,6 +20,9 @@ type Options struct {
 	// Policy says what agents may do without asking; the zero value lets them do all
 	// that the environment does.
 	Policy Policy
+	// Audit gets a line of JSON for each decision of the policy that is more than that a
+	// file may be read, in one Write each. Writes do not overlap; nil gets nothing.
+	Audit io.Writer
 	// Network lets agents push, pull and clone with git.
 	Network bool
 	// CommandTimeout is how long a command may take that has an end; default 2 min.
@@ -32,13 +36,17 @@ type Options struct {
 // Server answers the requests of all agents of an environment. Its methods are safe
 // for concurrent use.
 type Server struct {
-	opt Options
+	opt      Options
+	auditing sync.Mutex // held while Audit is written to
 }
 
 // New prepares a server. It fails with kind Invalid when the options are wrong.
 func New(o Options) (*Server, error) {
 	if o.Files == nil {
 		return nil, wire.Errorf(wire.Invalid, "answer agents: there are no files")
+	}
+	if err := o.Policy.check(); err != nil {
+		return nil, wire.Errorf(wire.Invalid, "answer agents: policy: %w", err)
 	}
 	if o.CommandTimeout == 0 {
 		o.CommandTimeout = 2 * time.Minute

@@ -32,7 +32,12 @@ type console struct {
 
 func newConsole(t *testing.T, change func(*agentcall.Options)) *console {
 	t.Helper()
-	c := &console{t: t, dir: t.TempDir()}
+	return newConsoleIn(t, t.TempDir(), change)
+}
+
+func newConsoleIn(t *testing.T, dir string, change func(*agentcall.Options)) *console {
+	t.Helper()
+	c := &console{t: t, dir: dir}
 	c.moved = sync.NewCond(&c.mu)
 	files, err := workspace.OpenLocal(c.dir, workspace.LocalOptions{})
 	if err != nil {

@@ -62,12 +62,7 @@ func atMost(asked, limit int) int {
 // is shown as what it leads to.
 func (f *Files) entries(items []wire.FSEntry) []wire.TreeEntry {
 	entries := make([]wire.TreeEntry, 0, len(items))
-	root := f.FS.Root()
-	separator := "/"
-	if strings.Contains(root, `\`) {
-		separator = `\`
-	}
-	root = strings.TrimSuffix(root, separator) + separator
+	root, separator := prefix(f.FS.Root())
 	for i := range items {
 		item := &items[i]
 		name := path.Base(item.Path)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 
@@ -189,12 +190,12 @@ func (c *Caller) carryOut(r *request) {
 
 // answer is the envelope of every answer.
 type answer struct {
-	Type         string  `json:"type"`
-	RequestID    wire.ID `json:"requestId,omitzero"` // as the request had it
-	ClientID     string  `json:"clientId"`
-	Success      bool    `json:"success"`
-	Timestamp    string  `json:"timestamp"`
-	Message      string  `json:"message,omitzero"` // of an error: the same as Error
+	Type         string    `json:"type"`
+	RequestID    wire.ID   `json:"requestId,omitzero"` // as the request had it
+	ClientID     string    `json:"clientId"`
+	Success      bool      `json:"success"`
+	Timestamp    wire.Time `json:"timestamp"`
+	Message      string    `json:"message,omitzero"` // of an error: the same as Error
 	wire.Problem `json:",embed"`
 	Body         wire.Raw `json:",embed"`
 }
@@ -206,9 +207,10 @@ func (c *Caller) answer(r *request, body any, err error) {
 
 // reply says what came of a request under a type of its own.
 func (c *Caller) reply(r *request, typ string, body any, err error) {
-	a := answer{Type: typ, RequestID: r.RequestID, ClientID: c.agent.ID, Success: err == nil, Timestamp: time.Now().UTC().Format(time.RFC3339Nano)}
+	a := answer{Type: typ, RequestID: r.RequestID, ClientID: c.agent.ID, Success: err == nil, Timestamp: wire.Now()}
 	if err != nil {
 		a.Problem = wire.ProblemOf(err)
+		a.Error = strings.ToValidUTF8(a.Error, "\uFFFD") // else there would be no answer
 		a.Message = a.Error
 	}
 	if body != nil {
@@ -222,6 +224,9 @@ func (c *Caller) reply(r *request, typ string, body any, err error) {
 	frame, fail := wire.Marshal(&a)
 	if fail != nil {
 		c.s.opt.Log.Error("answer of an agent's request", "type", r.Type, "action", r.Action, "error", fail)
+		if body != nil {
+			c.reply(r, typ, nil, fail)
+		}
 		return
 	}
 	c.agent.Say(frame)

@@ -155,7 +155,7 @@ func (d *desk) refused(action, message string, code wire.Code) map[string]any {
 }
 
 // same compares members of a frame.
-func same(t *testing.T, m map[string]any, want map[string]any) {
+func same(t *testing.T, m, want map[string]any) {
 	t.Helper()
 	for name, v := range want {
 		if diff := cmp.Diff(v, m[name]); diff != "" {

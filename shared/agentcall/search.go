@@ -28,7 +28,7 @@ const (
 	// maxPattern is how long a pattern may be, in bytes, and maxProgram how many
 	// steps it may be made of: so much each character may cost.
 	maxPattern = 4096
-	maxProgram = 5000
+	maxProgram = 1000
 	// maxFound is how many files an answer of fuzzySearch names, and maxGlobbed how
 	// many when the query is a glob.
 	maxFound   = 100

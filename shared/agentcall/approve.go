@@ -58,7 +58,7 @@ func (c *Caller) allow(ctx context.Context, r *request) error {
 // describe names the request in a sentence.
 func (s *subject) describe() string {
 	if s.line != "" {
-		return "the command " + strconv.Quote(cut(s.line, maxLine))
+		return "the command " + strconv.Quote(cut(s.line, maxAudited))
 	}
 	what := map[need]string{needRead: "reading ", needWrite: "writing "}[s.need]
 	return what + strings.Join(s.shown(), ", ")

@@ -7,8 +7,8 @@ import (
 	"github.com/codeboltai/codebolt-providers/shared/wire"
 )
 
-// maxLine is how much of a command is written down.
-const maxLine = 200
+// maxAudited is how much of a command is written down.
+const maxAudited = 200
 
 // decision is a line of the audit. It holds no content of files, and of commands the
 // beginning, without what looks like a secret.
@@ -34,7 +34,7 @@ func (c *Caller) audit(s *subject, what, by string) {
 	var secrets *redact.Redactor
 	line, err := wire.Marshal(&decision{
 		Time: time.Now().UTC().Format(time.RFC3339Nano), Agent: c.agent.ID, Instance: c.agent.InstanceID,
-		Need: s.need.String(), Request: s.action, Paths: s.shown(), Command: cut(secrets.String(s.line), maxLine),
+		Need: s.need.String(), Request: s.action, Paths: s.shown(), Command: cut(secrets.String(s.line), maxAudited),
 		Decision: what, By: by,
 	})
 	if err == nil {

@@ -125,7 +125,10 @@ type request struct {
 // verb is a kind of request that is answered here.
 type verb struct {
 	response string // the answer's type
-	need     need   // what it takes, for the policy
+	// unnamed is that type for a request without an id, where the SDK that sends none
+	// waits for another.
+	unnamed string
+	need    need // what it takes, for the policy
 	// do carries the request out. What it returns is encoded into the answer beside
 	// type, requestId and success, none of which it holds.
 	do func(ctx context.Context, c *Caller, r *request) (any, error)
@@ -202,7 +205,11 @@ type answer struct {
 
 // answer says what came of a request.
 func (c *Caller) answer(r *request, body any, err error) {
-	c.reply(r, r.verb.response, body, err)
+	typ := r.verb.response
+	if r.RequestID == "" && r.verb.unnamed != "" {
+		typ = r.verb.unnamed
+	}
+	c.reply(r, typ, body, err)
 }
 
 // reply says what came of a request under a type of its own.

@@ -24,7 +24,7 @@ var fileVerbs = map[string]map[string]verb{"fsEvent": {
 	"readFile":     {response: "readFileResponse", need: needRead, do: readFile},
 	"createFile":   {response: "createFileResponse", need: needWrite, do: createFile},
 	"writeToFile":  {response: "writeToFileResponse", need: needWrite, do: writeToFile},
-	"updateFile":   {response: "updateFileResponse", need: needWrite, do: updateFile},
+	"updateFile":   {response: "updateFileResponse", unnamed: "commandOutput", need: needWrite, do: updateFile},
 	"smartEdit":    {response: "smartEditResponse", need: needWrite, do: smartEdit},
 	"deleteFile":   {response: "deleteFileResponse", need: needWrite, do: deleteFile},
 	"deleteFolder": {response: "deleteFolderResponse", need: needWrite, do: deleteFolder},

@@ -384,7 +384,7 @@ func TestAHostileRequestGetsASentence(t *testing.T) {
 		}
 		d.sent++
 		d.send(fmt.Sprintf(`{"type":"fsEvent","action":%q,"requestId":"no message"}`, action))
-		if m := d.answer(); m["success"] != false || !strings.Contains(m["error"].(string), "message") {
+		if m := d.answer(); m["success"] != false || !strings.Contains(m["error"].(string), "missing") {
 			t.Errorf("%s without a message: %v", action, m)
 		}
 	}

@@ -17,17 +17,20 @@ import (
 
 // The answers have the types that the SDK waits for.
 var gitVerbs = map[string]map[string]verb{"gitEvent": {
-	"Init":      gitVerb("gitInitResponse", "gitInitResult", needWrite, gitInit),
-	"Status":    gitVerb("gitStatusResponse", "gitStatusResult", needRead, gitStatus),
-	"Add":       gitVerb("AddResponse", "gitAddResult", needWrite, gitAdd),
-	"Commit":    gitVerb("gitCommitResponse", "gitCommitResult", needWrite, gitCommit),
-	"Checkout":  gitVerb("gitCheckoutResponse", "gitCheckoutResult", needWrite, gitCheckout),
-	"gitBranch": gitVerb("gitBranchResponse", "gitBranchResult", needWrite, gitBranch),
-	"gitLogs":   gitVerb("gitLogsResponse", "gitLogsResult", needRead, gitLogs),
-	"Diff":      gitVerb("DiffResponse", "gitDiffResult", needRead, gitDiff),
-	"Push":      gitVerb("PushResponse", "gitPushResult", needExec, gitPush),
-	"Pull":      gitVerb("PullResponse", "gitPullResult", needExec, gitPull),
-	"Clone":     gitVerb("gitCloneResponse", "gitCloneResult", needExec, gitClone),
+	"Init":      gitVerb("gitInitResponse", "InitResponse", "gitInitResult", needWrite, gitInit),
+	"Status":    gitVerb("gitStatusResponse", "StatusResponse", "gitStatusResult", needRead, gitStatus),
+	"Add":       gitVerb("AddResponse", "", "gitAddResult", needWrite, gitAdd),
+	"Commit":    gitVerb("gitCommitResponse", "", "gitCommitResult", needWrite, gitCommit),
+	"Checkout":  gitVerb("gitCheckoutResponse", "CheckoutResponse", "gitCheckoutResult", needWrite, gitCheckout),
+	"gitBranch": gitVerb("gitBranchResponse", "", "gitBranchResult", needWrite, gitBranch),
+	"gitLogs":   gitVerb("gitLogsResponse", "", "gitLogsResult", needRead, gitLogs),
+	"Diff":      gitVerb("DiffResponse", "", "gitDiffResult", needRead, gitDiff),
+	"Push":      gitVerb("PushResponse", "", "gitPushResult", needExec, gitPush),
+	"Pull":      gitVerb("PullResponse", "", "gitPullResult", needExec, gitPull),
+	"Clone":     gitVerb("gitCloneResponse", "CloneResponse", "gitCloneResult", needExec, gitClone),
+	// The names of the SDK that sends no ids.
+	"Branch": gitVerb("BranchResponse", "", "gitBranchResult", needWrite, gitBranch),
+	"Logs":   gitVerb("LogsResponse", "", "gitLogsResult", needRead, gitLogs),
 }}
 
 const (
@@ -60,8 +63,8 @@ type gitCall struct {
 
 // gitVerb makes a verb of what git is to do; notice is the action of what the platform
 // is told of it.
-func gitVerb(response, notice string, n need, do func(context.Context, *gitCall) (gitBody, error)) verb {
-	return verb{response: response, need: n, do: func(ctx context.Context, c *Caller, r *request) (any, error) {
+func gitVerb(response, unnamed, notice string, n need, do func(context.Context, *gitCall) (gitBody, error)) verb {
+	return verb{response: response, unnamed: unnamed, need: n, do: func(ctx context.Context, c *Caller, r *request) (any, error) {
 		body, err := c.git(ctx, r, n == needExec, do)
 		if ctx.Err() == nil {
 			c.tellGit(r, notice, body, err)
@@ -82,7 +85,7 @@ func (c *Caller) git(ctx context.Context, r *request, network bool, do func(cont
 	timeout := c.s.opt.CommandTimeout
 	if network {
 		if !c.s.opt.Network {
-			return nil, wire.Errorf(wire.Unsupported, "git %s: this environment does not let agents reach other repositories; its configuration must allow git the network", strings.ToLower(r.Action))
+			return nil, wire.Errorf(wire.Unsupported, "git %s: this environment does not let agents reach other repositories; the setting agents.network allows it", strings.ToLower(r.Action))
 		}
 		timeout = max(timeout, networkTimeout)
 	}

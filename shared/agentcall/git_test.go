@@ -333,3 +333,30 @@ func TestThePlatformIsToldOfGit(t *testing.T) {
 	got = c.await("the notification", &c.told, 0, func(f frame) bool { return f["action"] == "gitCheckoutResult" })
 	expect(t, got, frame{"isError": true})
 }
+
+func TestAnAgentThatSendsNoIdsGetsTheAnswersThatItsSDKWaitsFor(t *testing.T) {
+	t.Parallel()
+	c := newGitConsole(t, identity, nil)
+	c.write("a", "1")
+	for _, step := range []struct {
+		request  frame
+		response string
+	}{
+		{frame{"action": "Init", "path": c.dir}, "InitResponse"},
+		{frame{"action": "Status", "path": c.dir}, "StatusResponse"},
+		{frame{"action": "Add", "path": c.dir}, "AddResponse"},
+		{frame{"action": "Commit", "message": "m"}, "gitCommitResponse"},
+		{frame{"action": "Branch", "path": c.dir, "branch": "b"}, "BranchResponse"},
+		{frame{"action": "Checkout", "path": c.dir, "branch": "main"}, "CheckoutResponse"},
+		{frame{"action": "Logs", "path": c.dir}, "LogsResponse"},
+		{frame{"action": "Diff", "path": c.dir, "commitHash": "HEAD"}, "DiffResponse"},
+	} {
+		n := len(c.heard())
+		step.request["type"] = "gitEvent"
+		c.send(step.request)
+		got := c.await(step.response, &c.said, n, func(frame) bool { return true })
+		if _, named := got["requestId"]; named || got["type"] != step.response || got["success"] != true {
+			t.Errorf("%v is answered with %v", step.request, got)
+		}
+	}
+}

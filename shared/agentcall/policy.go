@@ -194,11 +194,11 @@ func (p *Policy) decide(ctx context.Context, s *subject) (v verdict, by string) 
 		}
 	}
 	for _, at := range s.places {
-		if pattern, ok := matches(p.Deny.Read, at.name, at.real); ok {
+		if pattern, ok := matchesAny(p.Deny.Read, at.name, at.real); ok {
 			return denied, rule("deny.read", pattern)
 		}
 		if s.need != needRead {
-			if pattern, ok := matches(p.Deny.Write, at.name, at.real); ok {
+			if pattern, ok := matchesAny(p.Deny.Write, at.name, at.real); ok {
 				return denied, rule("deny.write", pattern)
 			}
 			if s.removes {
@@ -237,7 +237,7 @@ func (p *Policy) decide(ctx context.Context, s *subject) (v verdict, by string) 
 }
 
 // matches is the first pattern that one of the names matches.
-func matches(patterns []string, names ...string) (string, bool) {
+func matchesAny(patterns []string, names ...string) (string, bool) {
 	for _, pattern := range patterns {
 		full := strings.TrimPrefix(pattern, "./")
 		if strings.HasSuffix(full, "/") {
@@ -255,10 +255,10 @@ func matches(patterns []string, names ...string) (string, bool) {
 // all reports whether patterns of Write match all places, and names the last.
 func (r *Rules) all(places []place) (pattern string, ok bool) {
 	for _, at := range places {
-		if _, ok = matches(r.Write, at.name); !ok || !at.inside {
+		if _, ok = matchesAny(r.Write, at.name); !ok || !at.inside {
 			return "", false
 		}
-		if pattern, ok = matches(r.Write, at.real); !ok {
+		if pattern, ok = matchesAny(r.Write, at.real); !ok {
 			return "", false
 		}
 	}
@@ -276,7 +276,7 @@ func (r *Rules) below(ctx context.Context, root, folder string) (found string, o
 			return nil //nolint:nilerr // what cannot be looked at cannot be removed either
 		}
 		if rel, err := filepath.Rel(root, p); err == nil {
-			found, ok = matches(r.Write, filepath.ToSlash(rel))
+			found, ok = matchesAny(r.Write, filepath.ToSlash(rel))
 		}
 		if ok || ctx.Err() != nil {
 			return fs.SkipAll
@@ -289,7 +289,7 @@ func (r *Rules) below(ctx context.Context, root, folder string) (found string, o
 // hides reports whether an item must not be shown to an agent: its name is relative to
 // the workspace. Requests that look into many files leave out those.
 func (p *Policy) hides(name string) bool {
-	_, hidden := matches(p.Deny.Read, name)
+	_, hidden := matchesAny(p.Deny.Read, name)
 	return hidden
 }
 

@@ -48,10 +48,6 @@ func writeToFile(ctx context.Context, c *Caller, r *request) (any, error) {
 }
 
 func updateFile(ctx context.Context, c *Caller, r *request) (any, error) {
-	if r.RequestID == "" {
-		// The SDK that knows answers by their type alone waits for this one here.
-		r.verb.response = "commandOutput"
-	}
 	return c.writeFile(ctx, r, "update", true)
 }
 

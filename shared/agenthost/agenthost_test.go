@@ -260,7 +260,7 @@ func TestWhatCannotBeStartedEndsWithAReason(t *testing.T) {
 		}
 	}
 	p.send(map[string]any{"type": wire.TypeMessageResponse, "messageId": "m", "message": map[string]any{
-		"selectedAgent": map[string]any{"id": "zip", "agentType": "zippath", "agentDetails": "/a.zip"},
+		"selectedAgent": map[string]any{"id": "zip", "agentType": "spaceship", "agentDetails": "/a.zip"},
 	}})
 	if s := p.follow("zip", nil); s.end.Code != wire.Unsupported || s.end.MessageID != "m" {
 		t.Errorf("an agent of another kind: %+v", s.end)

@@ -16,7 +16,8 @@ import (
 type Options struct {
 	Files workspace.FS // of the workspace
 	Name  string       // of the project, for agents to see
-	// Environ is the environment of commands, as os.Environ gives it.
+	// Environ is the environment of commands and of git, as os.Environ gives it, without
+	// what must not reach agents.
 	Environ []string
 	// Policy says what agents may do without asking; the zero value lets them do all
 	// that the environment does.

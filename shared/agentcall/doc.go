@@ -14,5 +14,10 @@
 //
 // Files are reached through a [workspace.FS] only, which confines them. Commands
 // cannot be confined by a path: what they may do is what the environment lets them do,
-// and the [Policy] may forbid them.
+// and the [Policy] may forbid them, or have a person asked by the platform, whose word
+// [Caller.Decide] takes.
+//
+// A command runs in the workspace. What it leaves running goes on after its answer,
+// as with any shell, and ends with the Caller: on Linux also what has made itself
+// independent, elsewhere only what still holds the command's output.
 package agentcall

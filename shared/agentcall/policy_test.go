@@ -118,6 +118,7 @@ func TestADeniedPathIsDeniedInEverySpelling(t *testing.T) {
 		{"path": c.dir + "/sub/../.env"},
 		{"filePath": c.dir, "fileName": ".env"},
 		{"filePath": "sub/..", "filename": ".env"},
+		{"fileName": ".env"},
 		{"fileName": "../.env", "filePath": "sub"},
 		{"folderpath": ".", "foldername": "locked"},
 		{"path": "locked/b/c"},

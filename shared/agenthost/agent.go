@@ -200,7 +200,11 @@ func (h *Host) waitForReaders(a *agent, cost int) {
 	for h.ctx.Err() == nil {
 		lags := a.speaker != nil && a.unreached()+cost > h.opt.History && a.reached < a.first+len(a.events)
 		for c := range h.clients {
-			if at := c.seen[a]; c.up && at != nil && a.total > at.told && a.total-at.told+int64(cost) > int64(h.opt.History) {
+			told := int64(0) // also by one whose pump has not come to the agent yet
+			if at := c.seen[a]; at != nil {
+				told = at.told
+			}
+			if c.up && a.total > told && a.total-told+int64(cost) > int64(h.opt.History) {
 				lags = true
 			}
 		}

@@ -42,6 +42,9 @@ func TestLinesAreFoundInFiles(t *testing.T) {
 	d.file("binary.ts", "foo\x00")
 	d.file("latin.txt", "caf\xe9 foo")
 	d.file("large.ts", "foo"+strings.Repeat(" ", maxSearched))
+	if err := os.Symlink("b.js", d.path("again.js")); err != nil {
+		t.Log("without a link:", err)
+	}
 	for _, c := range []struct{ action, message, want string }{
 		{"grepSearch", `{"path":"DIR","pattern":"foo","options":{"includePattern":"*.ts"}}`, "a.ts:1 src/c.test.ts:1 src/c.ts:2 src/gen/d.ts:1"},
 		{"grepSearch", `{"path":"DIR","pattern":"foo","options":{"includePattern":"*.ts","excludePattern":"*.test.ts, gen"}}`, "a.ts:1 src/c.ts:2"},

@@ -275,7 +275,7 @@ func TestOtherRepositoriesAreReachedOnlyWhereThatIsConfigured(t *testing.T) {
 	for _, action := range []string{"Push", "Pull", "Clone"} {
 		got := c.git(action, frame{"url": "https://example.org/x"})
 		expect(t, got, frame{"success": false, "code": "unsupported", "message": got["error"]})
-		if !strings.Contains(got["error"].(string), "configuration") {
+		if !strings.Contains(got["error"].(string), "agents.network") {
 			t.Errorf("it does not say what to do: %v", got["error"])
 		}
 	}

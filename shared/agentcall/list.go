@@ -78,7 +78,7 @@ func listDirectory(ctx context.Context, c *Caller, r *request) (any, error) {
 	list := folderList{Path: c.path(name), Entries: []folderEntry{}}
 	for i := range items {
 		base := path.Base(items[i].Path)
-		if hidden := base[0] == '.'; hidden && !a.ShowHidden || ignore.match(items[i].Path) {
+		if hidden := base[0] == '.'; hidden && !a.ShowHidden || ignore.match(items[i].Path) || c.s.opt.Policy.hides(items[i].Path) {
 			continue
 		}
 		list.Entries = append(list.Entries, c.entry(&items[i], a.Detailed == nil || *a.Detailed))
@@ -182,11 +182,8 @@ func (c *Caller) walk(ctx context.Context, name string, below, all bool) (items 
 	if !below { // that is what the depth cuts
 		cut = len(items) >= maxWalk
 	}
-	if all {
-		return items, cut, nil
-	}
 	return slices.DeleteFunc(items, func(e wire.FSEntry) bool {
-		return strings.Contains("/"+relative(name, e.Path), "/node_modules/")
+		return c.s.opt.Policy.hides(e.Path) || !all && strings.Contains("/"+relative(name, e.Path), "/node_modules/")
 	}), cut, nil
 }
 

@@ -401,3 +401,32 @@ func (l *lines) String() string {
 	defer l.mu.Unlock()
 	return l.buf.String()
 }
+
+func TestWhatMustNotBeReadIsFoundByNoSearchAndInNoList(t *testing.T) {
+	t.Parallel()
+	policy, err := agentcall.ParsePolicy([]byte(`{"deny":{"read":["secrets/","**/*.pem"]}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := newConsole(t, func(o *agentcall.Options) { o.Policy = policy })
+	for _, name := range []string{"secrets/token.txt", "keys/a.pem", "shown.txt"} {
+		c.write(name, "needle")
+	}
+	for action, message := range map[string]frame{
+		"grepSearch":    {"path": ".", "pattern": "needle"},
+		"searchFiles":   {"path": ".", "regex": "needle", "filePattern": "*"},
+		"fuzzySearch":   {"query": "**/*"},
+		"listFiles":     {"path": ".", "options": frame{"recursive": true}},
+		"readManyFiles": {"paths": []string{"**/*"}},
+	} {
+		got := c.ask(frame{"type": "fsEvent", "action": action, "message": message})
+		text, err := json.Marshal(got)
+		if err != nil || !strings.Contains(string(text), "shown.txt") || strings.Contains(string(text), "token.txt") || strings.Contains(string(text), "a.pem") {
+			t.Errorf("%s: %s %v", action, text, err)
+		}
+	}
+	got := c.ask(frame{"type": "fsEvent", "action": "listDirectory", "message": frame{"path": "keys"}})
+	if text, _ := json.Marshal(got); got["success"] != true || strings.Contains(string(text), "a.pem") {
+		t.Errorf("listDirectory: %s", text)
+	}
+}

@@ -112,10 +112,11 @@ type Options struct {
 	Stable time.Duration
 	GiveUp time.Duration // end the link after so long without a connection; 0 never
 
-	// Again keeps bulk messages outside of a session, too, until the peer has had them,
-	// and writes those once more on the next connection that the last one may have lost:
-	// each as Again gives it, since the peer may have had it. They are in their order, and
-	// before all others. That the peer has had what came before a ping, its answer tells.
+	// Again keeps messages of SendBulkThen and SendBulkNow outside of a session, too, until
+	// the peer has had them, and writes those once more on the next connection that the
+	// last one may have lost: each as Again gives it, since the peer may have had it. They
+	// are in their order, and before all others. That the peer has had what came before a
+	// ping, its answer tells.
 	Again func(data []byte) []byte
 
 	// Resume announces Subprotocol.

@@ -124,7 +124,7 @@ func (b *outbox) gave(seq uint64) {
 }
 
 // wrote drops the first n messages, which were written, and nobody acknowledges; those
-// that are bulk are kept until a ping after them has its answer. It reports whether the
+// of which somebody wants to hear are kept until a ping after them has its answer. It reports whether the
 // writer should see to that.
 func (b *outbox) wrote(n int) (look bool) {
 	if n == 0 {
@@ -135,7 +135,7 @@ func (b *outbox) wrote(n int) (look bool) {
 	if b.kept.again != nil {
 		for i := range n {
 			m := b.queue[i]
-			if !m.bulk {
+			if !m.bulk || m.gone == nil {
 				continue
 			}
 			// It takes room until then.

@@ -27,7 +27,7 @@ type relay struct {
 	wg  sync.WaitGroup
 
 	mu       sync.Mutex
-	queue    []link.Message
+	queue    []passed
 	bytes    int           // of queue
 	lost     int           // bytes that were not passed on
 	carrying bool          // a goroutine sends what is in queue
@@ -71,12 +71,19 @@ func (r *relay) put(m link.Message) (settled bool) {
 		r.carrying = true
 		r.wg.Go(r.carry)
 	}
-	r.queue = append(r.queue, m)
+	r.queue = append(r.queue, passed{m, held})
 	r.bytes += len(m.Data)
 	return held
 }
 
-// had is what is done when the other side has had a message.
+// passed is a message that waits to be passed on.
+type passed struct {
+	link.Message
+	held bool
+}
+
+// had is what is done when the other side has had a message. One that cannot be held
+// has no session behind it, and nobody would know it again: it goes over at most once.
 func had(m link.Message, held bool) func() {
 	if !held {
 		return nil
@@ -93,11 +100,14 @@ func (r *relay) carry() {
 		err := context.Cause(r.ctx) // once a message was lost none after it is sent
 		if err == nil {
 			r.mu.Unlock()
-			err = r.to.SendBulkThen(r.ctx, m.Data, m.Release)
+			err = r.to.SendBulkThen(r.ctx, m.Data, had(m.Message, m.held))
 			r.mu.Lock()
 		}
-		r.settle(m, err)
-		r.queue[0] = link.Message{}
+		if !m.held {
+			m.Release() // its reader goes on
+		}
+		r.settle(m.Message, err)
+		r.queue[0] = passed{}
 		r.queue = r.queue[1:]
 		r.bytes -= len(m.Data)
 		if r.moved != nil {

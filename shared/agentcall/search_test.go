@@ -177,7 +177,7 @@ func TestManyFoundFilesAreCut(t *testing.T) {
 
 func TestTheWorstGlobAndPatternEndSoon(t *testing.T) {
 	d := newDesk(t)
-	d.file(strings.Repeat("a/", 50)+strings.Repeat("a", 200), strings.Repeat("x", maxSearched/8))
+	d.file(strings.Repeat("a/", 50)+strings.Repeat("a", 200), strings.Repeat("x", maxSearched/64))
 	start := time.Now()
 	for _, glob := range []string{strings.Repeat("**/*a*", 150) + "b", strings.Repeat("{a,*}", 8) + strings.Repeat("*a", 100) + "b"} {
 		if m := d.did("fuzzySearch", `{"query":"`+glob+`"}`); m["totalCount"] != 0.0 {

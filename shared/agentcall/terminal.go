@@ -136,7 +136,6 @@ func (m *command) awaitOnce(ctx context.Context) (lasts bool) {
 		var settled chan struct{}
 		lasts = false
 		t.mu.Lock()
-		m.over = true
 		for _, other := range t.commands {
 			switch other.kind {
 			case once:
@@ -251,6 +250,9 @@ func (m *command) fail(status int, err error, out *capture) {
 // for the answer of an executeCommand, whatever id it has, and an error for that of a
 // command that lasts.
 func (m *command) end(end *commandEnd) {
+	m.c.terminal.mu.Lock()
+	m.over = true // whoever hears of it may interrupt the next one at once
+	m.c.terminal.mu.Unlock()
 	switch {
 	case m.kind == stream:
 		if m.awaitOnce(m.c.ctx) {

@@ -150,10 +150,15 @@ func serve(ctx context.Context, o options, stdout *os.File, log *slog.Logger) er
 			return err
 		}
 	}
+	audit, err := openAudit(ctx, filepath.Join(o.dir, runtime.AuditFile))
+	if err != nil {
+		return err
+	}
+	defer audit.Close()
 	host, err := agenthost.New(agenthost.Options{
 		Agents: agenthost.AgentRules{
 			Roots: o.agents.Roots, Store: filepath.Join(o.dir, "agents"), DownloadHosts: o.agents.DownloadHosts, Env: o.agents.Env,
-			Policy: policy, Network: o.agents.Network, CommandTimeout: time.Duration(o.agents.CommandTimeoutMS) * time.Millisecond,
+			Policy: policy, Audit: audit, Network: o.agents.Network, CommandTimeout: time.Duration(o.agents.CommandTimeoutMS) * time.Millisecond,
 		},
 		Workspace: o.workspace, Name: o.name, InstanceID: o.instance, Token: strings.TrimSpace(string(token)), Version: version,
 		Protected: o.protect, OwnerTimeout: o.ownerTimeout, History: o.history, Log: log,
@@ -178,6 +183,23 @@ func serve(ctx context.Context, o options, stdout *os.File, log *slog.Logger) er
 		_ = os.Remove(filepath.Dir(path)) // made by listen; refused unless it is empty
 	}
 	return err
+}
+
+// openAudit opens what tells what agents have done and were let do. It is bounded as the
+// log is, and only for the eyes of its owner.
+func openAudit(ctx context.Context, path string) (io.WriteCloser, error) {
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR|os.O_APPEND, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if bounded := runtime.BoundedLog(file); bounded != nil {
+		go bounded.Bound(ctx)
+		return struct {
+			io.Writer
+			io.Closer
+		}{bounded, file}, nil
+	}
+	return file, nil
 }
 
 // portTries is how many ports from the wanted one on are tried.

@@ -5,11 +5,13 @@ package main
 import (
 	"fmt"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/codeboltai/codebolt-providers/conformance/server"
 	"github.com/codeboltai/codebolt-providers/conformance/stage"
+	"github.com/codeboltai/codebolt-providers/shared/runtime"
 	"github.com/codeboltai/codebolt-providers/shared/wire"
 )
 
@@ -118,6 +120,19 @@ func TestAnAgentWithTheSDKWorksInAWorktree(t *testing.T) {
 	s.AddSDKAgent()
 	e, _ := s.Opened("sdk", nil)
 	s.SDKAgentWorks(e)
+	found, err := filepath.Glob(filepath.Join(s.State, "run", "*", runtime.AuditFile))
+	if err != nil || len(found) != 1 {
+		t.Fatalf("audits: %v %v", found, err)
+	}
+	audit := stage.Read(t, found[0])
+	for _, want := range []string{`"request":"fsEvent/createFile"`, "by-agent.txt", `"request":"executeCommand"`, "pwd; cat by-agent.txt", `"agent":"sdk"`} {
+		if !strings.Contains(audit, want) {
+			t.Errorf("no %s in the audit: %s", want, audit)
+		}
+	}
+	if strings.Contains(audit, "made by an agent") {
+		t.Errorf("what a file holds is in the audit: %s", audit)
+	}
 	s.Stop(e, "snapshotAndRemove")
 	s.Clean(0)
 }

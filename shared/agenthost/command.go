@@ -152,8 +152,8 @@ type command struct {
 }
 
 // newCommand prepares a command, of which others hear by these functions.
-func newCommand(started func(pid int), print func(stream string, data []byte), over func(wire.ProcessStopped)) *command {
-	return &command{started: started, print: print, over: over, grace: make(chan time.Duration, 1)}
+func newCommand(started func(pid int), printed func(stream string, data []byte), over func(wire.ProcessStopped)) *command {
+	return &command{started: started, print: printed, over: over, grace: make(chan time.Duration, 1)}
 }
 
 // Deliver implements Agent: a plain command takes no messages.

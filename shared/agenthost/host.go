@@ -5,6 +5,7 @@ import (
 	"crypto/subtle"
 	"encoding/json"
 	"errors"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -66,6 +67,9 @@ type AgentRules struct {
 	Env []string
 	// Policy says what agents may do without asking.
 	Policy agentcall.Policy
+	// Audit gets a line of JSON for each of their requests that a policy may be about, and
+	// what was decided; nil writes none.
+	Audit io.Writer
 	// Network lets agents push, pull and clone with git.
 	Network bool
 	// CommandTimeout is how long a command of an agent may take that has an end; default
@@ -129,7 +133,7 @@ func New(o Options) (*Host, error) {
 	h.moved = sync.NewCond(&h.mu)
 	h.calls, err = agentcall.New(agentcall.Options{
 		Files: files, Name: o.Name, Environ: o.Environ, Log: o.Log,
-		Policy: o.Agents.Policy, Network: o.Agents.Network, CommandTimeout: o.Agents.CommandTimeout,
+		Policy: o.Agents.Policy, Audit: o.Agents.Audit, Network: o.Agents.Network, CommandTimeout: o.Agents.CommandTimeout,
 	})
 	if err != nil {
 		return nil, errors.Join(err, files.Close())

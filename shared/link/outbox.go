@@ -159,7 +159,7 @@ func (b *outbox) wrote(n int) (look bool) {
 const askAfter = 256 << 10
 
 // owed tells how much was kept since the last ping, and whether anything is kept.
-func (b *outbox) owed() (bytes int64, any bool) {
+func (b *outbox) owed() (bytes int64, keeps bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.kept.bytes, len(b.kept.messages) > 0

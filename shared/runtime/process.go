@@ -16,8 +16,9 @@ import (
 
 // Files in a runtime's private directory that codebolt-runtime knows too.
 const (
-	TokenFile   = "token"   // what it demands of callers
-	AddressFile = "address" // where it listens; it writes that itself
+	TokenFile   = "token"       // what it demands of callers
+	AddressFile = "address"     // where it listens; it writes that itself
+	AuditFile   = "audit.jsonl" // what its agents asked for and were let do; it writes that itself
 )
 
 const (

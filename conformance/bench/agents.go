@@ -263,7 +263,7 @@ func (b *bench) agentStarts(ctx context.Context, p *peer, self string) error {
 		executed = append(executed, millis(begun))
 		bare.end()
 	}
-	b.within("agent start, request to its first word", "exec", "ms", started, executed, 20)
+	b.within("agent start, request to its first word", "exec", started, executed, 20)
 	return nil
 }
 

@@ -158,6 +158,6 @@ func (d *dock) starting(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	d.within(rowStart, "create + start", "ms", ours, bare, 100)
+	d.within(rowStart, "create + start", ours, bare, 100)
 	return nil
 }

@@ -148,8 +148,9 @@ func (b *bench) atLeast(work, unit string, ours, theirs []float64, goal float64)
 	b.add(work, "echo", unit, ours, theirs, fmt.Sprintf("≥ %.2g ×", goal), func(ratio float64) bool { return ratio >= goal })
 }
 
-// within makes the row of a difference and its goal.
-func (b *bench) within(work, bare, unit string, ours, theirs []float64, goal float64) {
+// within makes the row of a difference in milliseconds and its goal.
+func (b *bench) within(work, bare string, ours, theirs []float64, goal float64) {
+	const unit = "ms"
 	r := row{Work: work, Bare: bare, Unit: unit, Ours: median(ours), Theirs: median(theirs), Samples: len(ours), Goal: fmt.Sprintf("+ ≤ %g %s", goal, unit)}
 	r.Ratio = r.Ours - r.Theirs
 	r.Met = r.Ratio <= goal

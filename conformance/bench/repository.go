@@ -295,8 +295,8 @@ func (b *bench) starts(ctx context.Context) error {
 		}
 		added = append(added, millis(begun))
 	}
-	b.within("spawn to connected", "exec --version", "ms", connected, printed, 10)
-	b.within("spawn to start answered, git worktree", "git worktree add", "ms", started, added, 20)
+	b.within("spawn to connected", "exec --version", connected, printed, 10)
+	b.within("spawn to start answered, git worktree", "git worktree add", started, added, 20)
 	return nil
 }
 

@@ -21,7 +21,7 @@ type frame = map[string]any
 
 func main() {
 	if err := talk(); err != nil {
-		fmt.Println(err)
+		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 }

@@ -169,10 +169,21 @@ func (h *Host) record(a *agent, ev event) {
 	ev.upTo = a.total
 	a.events = append(a.events, ev)
 	a.kept += ev.cost()
-	for a.kept > h.opt.History && len(a.events) > 1 && (a.speaker == nil || a.first < a.reached) {
+	for len(a.events) > 1 && h.droppable(a) {
 		a.drop()
 	}
 	h.moved.Broadcast()
+}
+
+// droppable reports whether the oldest event need not be kept: there are too many, or it
+// asks what was answered. Of what a speaker has said somebody must have been told it.
+// Under mu.
+func (h *Host) droppable(a *agent) bool {
+	if a.speaker != nil && a.first >= a.reached {
+		return false
+	}
+	asks := a.events[0].asks
+	return a.kept > h.opt.History || asks != nil && !h.asked.open(asks)
 }
 
 // unreached is what the events cost that nobody has been told of.

@@ -20,8 +20,8 @@ import (
 const (
 	// maxAgentFrame is the largest frame that an agent may send.
 	maxAgentFrame = 64 << 20
-	// maxForAgent is how much may wait for an agent to read it.
-	maxForAgent = 80 << 20
+	// maxForAgent is how much may wait for an agent to read it, besides one message.
+	maxForAgent = 16 << 20
 	// unheard is how long an agent may compute without answering a ping. Its process is
 	// on this machine: that it is gone shows in other ways.
 	unheard = time.Hour

@@ -38,12 +38,12 @@ func (s nodeAgents) Start(ctx context.Context, prompt *wire.Prompt, r Report) (A
 	})
 }
 
-// everyProgram are variables that agents see in any case, by their names or, with a dash
-// below behind them, the beginnings of these.
+// everyProgram are variables that agents see in any case, by their names or, where these
+// end in an underscore, by how they begin.
 var everyProgram = []string{
 	"PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LC_", "TZ", "TMPDIR", "TEMP", "TMP", "NODE_", "SSL_CERT_FILE", "SSL_CERT_DIR",
 	"SystemRoot", "SystemDrive", "USERPROFILE", "APPDATA", "LOCALAPPDATA", "ComSpec", "PATHEXT",
-	"GIT_CEILING_DIRECTORIES", "GIT_OPTIONAL_LOCKS",
+	"GIT_CEILING_DIRECTORIES", "GIT_OPTIONAL_LOCKS", "CODEBOLT_PORT_BASE",
 }
 
 // agentEnviron is the environment of an agent that may say all it sees to its platform,

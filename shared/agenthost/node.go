@@ -43,7 +43,7 @@ func (s nodeAgents) Start(ctx context.Context, prompt *wire.Prompt, r Report) (A
 var everyProgram = []string{
 	"PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LC_", "TZ", "TMPDIR", "TEMP", "TMP", "NODE_", "SSL_CERT_FILE", "SSL_CERT_DIR",
 	"SystemRoot", "SystemDrive", "USERPROFILE", "APPDATA", "LOCALAPPDATA", "ComSpec", "PATHEXT",
-	"GIT_CEILING_DIRECTORIES", "GIT_OPTIONAL_LOCKS", "CODEBOLT_PORT_BASE",
+	"GIT_CEILING_DIRECTORIES", "GIT_OPTIONAL_LOCKS", "CODEBOLT_PORT_BASE", "PORT",
 }
 
 // agentEnviron is the environment of an agent that may say all it sees to its platform,

@@ -59,11 +59,11 @@ func TestAFloodThatIsHeldStopsTheAgentAndNothingElse(t *testing.T) {
 		return bytes
 	}
 	before := -1
-	for now := 0; now != before || now == 0; now = came() { // until it has come to a halt
+	for now := 0; now != before || now < 1<<20; now = came() { // until it has come to a halt: a busy machine may pause before
 		before = now
 		time.Sleep(200 * time.Millisecond)
 	}
-	if n := came(); n < 1<<20 || n > 5<<20 {
+	if n := came(); n > 5<<20 {
 		t.Errorf("%d KiB came although nothing was confirmed", n>>10)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)

@@ -21,5 +21,3 @@ require (
 )
 
 require github.com/klauspost/compress v1.20.4
-
-require github.com/bmatcuk/doublestar/v4 v4.10.4

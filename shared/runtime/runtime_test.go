@@ -188,7 +188,7 @@ func TestAStartedRuntimeProvesWhoItIsAndStopsWithItsAgents(t *testing.T) {
 	}
 	dead(t, pid)
 	left, err := os.ReadDir(s.Dir)
-	if err != nil || len(left) != 2 || left[0].Name() != "log" || left[1].Name() != "token" {
+	if err != nil || len(left) != 3 || left[0].Name() != runtime.AuditFile || left[1].Name() != "log" || left[2].Name() != runtime.TokenFile {
 		t.Errorf("left in the private directory: %v, %v", left, err)
 	}
 	stop(t, p) // again

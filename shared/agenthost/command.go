@@ -45,7 +45,10 @@ func (s commands) Start(ctx context.Context, prompt *wire.Prompt, r Report) (Age
 	}
 	if want.Endpoint {
 		return s.h.speak(ctx, r, func(context.Context) (*launch, error) {
-			environ := s.environ(r, want.Env)
+			environ := agentEnviron(r, s.h.opt.Agents.Env, s.h.opt.Name, s.h.opt.InstanceID)
+			for name, value := range want.Env {
+				environ = append(environ, name+"="+value)
+			}
 			program, err := lookUp(want.Argv[0], dir, environ)
 			return &launch{program, want.Argv, dir, environ}, err
 		})
@@ -81,15 +84,19 @@ func workDir(root, dir string) (string, error) {
 	return full, nil
 }
 
-// environ is the environment of a command; later ones of a name count.
-func (s commands) environ(r Report, extra map[string]string) []string {
-	var env []string
-	for _, pair := range r.Environ {
+// withoutServer is the environment without what is withheld.
+func withoutServer(environ []string) (env []string) {
+	for _, pair := range environ {
 		if name, _, _ := strings.Cut(pair, "="); !withheld[name] {
 			env = append(env, pair)
 		}
 	}
-	env = append(env, own(r, s.h.opt.Name, s.h.opt.InstanceID)...)
+	return env
+}
+
+// environ is the environment of a command; later ones of a name count.
+func (s commands) environ(r Report, extra map[string]string) []string {
+	env := append(withoutServer(r.Environ), own(r, s.h.opt.Name, s.h.opt.InstanceID)...)
 	for name, value := range extra {
 		env = append(env, name+"="+value)
 	}

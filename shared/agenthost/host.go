@@ -132,7 +132,7 @@ func New(o Options) (*Host, error) {
 	h := &Host{opt: o, log: o.Log, files: files, over: make(chan struct{}), clients: map[*client]bool{}, alone: time.Now()}
 	h.moved = sync.NewCond(&h.mu)
 	h.calls, err = agentcall.New(agentcall.Options{
-		Files: files, Name: o.Name, Environ: o.Environ, Log: o.Log,
+		Files: files, Name: o.Name, Environ: withoutServer(o.Environ), Log: o.Log,
 		Policy: o.Agents.Policy, Audit: o.Agents.Audit, Network: o.Agents.Network, CommandTimeout: o.Agents.CommandTimeout,
 	})
 	if err != nil {

@@ -108,6 +108,13 @@ var roles = map[string]func(a *scripted, rest string){
 			a.done(object{"message": object{"answer": answer["completion"], "pid": os.Getpid()}})
 		}
 	},
+	// environ ends with the variables that it has, and those that its commands have.
+	"environ": func(a *scripted, _ string) {
+		a.hear()
+		answer := a.ask(object{"type": "executeCommand", "message": "env"})
+		a.done(object{"message": object{"own": strings.Join(os.Environ(), "\n"), "commands": answer["stdout"]}})
+		a.hear()
+	},
 	// many asks as often as it is told, and checks that each answer is its own.
 	"many": func(a *scripted, rest string) {
 		times, _ := strconv.Atoi(rest)

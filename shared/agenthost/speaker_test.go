@@ -141,6 +141,25 @@ func TestAnAgentIsGivenMessagesAndItsAnswersComeBack(t *testing.T) {
 	}
 }
 
+func TestNeitherAnAgentNorItsCommandsFindTheServer(t *testing.T) {
+	t.Parallel()
+	p := start(t, agenthost.Options{
+		Environ: append(os.Environ(), "threadToken=secret-token", "ENVIRONMENT_CONFIG=secret-config", "SOCKET_PORT=12345", "OF_THE_MACHINE=1", "NAMED=1"),
+		Agents:  agenthost.AgentRules{Env: []string{"NAMED"}},
+	}).platform(answers)
+	p.tellAgent("curious", "environ", "m1", "")
+	seen, _ := p.ended(1)[0]["message"].(object)
+	own, commands := fmt.Sprint(seen["own"]), fmt.Sprint(seen["commands"])
+	for _, text := range []string{own, commands} {
+		if strings.Contains(text, "secret-") || strings.Contains(text, "SOCKET_PORT=12345") || !strings.Contains(text, "NAMED=1") {
+			t.Errorf("there is %s", text)
+		}
+	}
+	if strings.Contains(own, "OF_THE_MACHINE") || !strings.Contains(commands, "OF_THE_MACHINE") {
+		t.Errorf("the agent has %s\nits commands have %s", own, commands)
+	}
+}
+
 func TestNoAnswerReachesAnotherAgent(t *testing.T) {
 	t.Parallel()
 	const agents = 20

@@ -92,7 +92,8 @@ func Run(t *testing.T, target Target) {
 	if only := os.Getenv(EnvOnly); only != "" {
 		options.Only = strings.Split(only, ",")
 	}
-	subject.RuntimeProgram = []string{agentServer(t)}
+	program := agentServer(t)
+	subject.RuntimeProgram, subject.AgentProgram = []string{program}, []string{program, "agent"}
 	all := checks.All()
 	report, err := suite.Run(t.Context(), subject, all, options)
 	if err != nil {
@@ -114,7 +115,7 @@ func Run(t *testing.T, target Target) {
 	t.Logf("%d passed, %d failed, %d skipped, %d errors in %v", n.Passed, n.Failed, n.Skipped, n.Errored, report.Duration.Round(1e6))
 }
 
-// agentServer builds the program that plays an agent server.
+// agentServer builds the program that plays an agent server, and agents.
 func agentServer(t *testing.T) string {
 	t.Helper()
 	program := filepath.Join(t.TempDir(), "agentserver")

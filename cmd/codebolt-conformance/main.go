@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/codeboltai/codebolt-providers/conformance/agent"
 	"github.com/codeboltai/codebolt-providers/conformance/checks"
 	"github.com/codeboltai/codebolt-providers/conformance/report"
 	"github.com/codeboltai/codebolt-providers/conformance/runtime"
@@ -73,13 +74,29 @@ func rootCommand(stdout, stderr io.Writer) *cobra.Command {
 			"  codebolt-conformance explain FS-001",
 		SilenceUsage: true, SilenceErrors: true, Version: version,
 	}
-	root.AddCommand(a.runCommand(), a.listCommand(), a.explainCommand(), a.agentServerCommand())
+	root.AddCommand(a.runCommand(), a.listCommand(), a.explainCommand(), a.agentServerCommand(), a.agentCommand())
 	return root
 }
 
 // agentServer is the subcommand in which this program plays the agent server
 // that checks have a provider start.
 const agentServer = "agentserver"
+
+// agentWord is the subcommand in which this program is the agent that checks have a
+// provider start.
+const agentWord = "agent"
+
+func (a *app) agentCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: agentWord, Hidden: true, Args: cobra.NoArgs, Short: "Be an agent, for checks",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if status := agent.Main(cmd.Context(), a.stdout, a.stderr); status != 0 {
+				return exitStatus(status)
+			}
+			return nil
+		},
+	}
+}
 
 func (a *app) agentServerCommand() *cobra.Command {
 	return &cobra.Command{

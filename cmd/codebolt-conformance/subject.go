@@ -27,7 +27,7 @@ func (r *runner) subject(argv []string) (*suite.Target, error) {
 	if err != nil {
 		return nil, err
 	}
-	target := &suite.Target{Program: program, Args: argv[1:], Env: r.env, RuntimeProgram: []string{self, agentServer}, Elsewhere: r.elsewhere}
+	target := &suite.Target{Program: program, Args: argv[1:], Env: r.env, RuntimeProgram: []string{self, agentServer}, AgentProgram: []string{self, agentWord}, Elsewhere: r.elsewhere}
 	if r.disk != "" {
 		asked, err := findProgram(r.disk)
 		if err != nil {

@@ -5,6 +5,7 @@ package checks
 import (
 	"slices"
 
+	"github.com/codeboltai/codebolt-providers/conformance/checks/agents"
 	"github.com/codeboltai/codebolt-providers/conformance/checks/containment"
 	"github.com/codeboltai/codebolt-providers/conformance/checks/files"
 	"github.com/codeboltai/codebolt-providers/conformance/checks/heartbeat"
@@ -21,7 +22,7 @@ import (
 func All() []suite.Check {
 	all := slices.Concat(
 		process.Checks(), lifecycle.Checks(), files.Checks(), containment.Checks(), review.Checks(),
-		heartbeat.Checks(), network.Checks(), manifests.Checks(), residue.Checks(),
+		heartbeat.Checks(), network.Checks(), agents.Checks(), manifests.Checks(), residue.Checks(),
 	)
 	suite.Sort(all)
 	return all

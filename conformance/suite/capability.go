@@ -25,6 +25,9 @@ const (
 	// RuntimeCommand: the setting runtime.command puts another agent server in
 	// the runtime's place.
 	RuntimeCommand Capability = "runtime.command"
+	// Agents: a runtime starts agents of the type "command" that connect and speak as
+	// those with the SDK do.
+	Agents Capability = "agents"
 	// OnStop: the member onStop of providerStop says what becomes of the
 	// environment.
 	OnStop Capability = "onStop"

@@ -70,6 +70,7 @@ var Groups = []struct{ ID, Title string }{
 	{"DF", "diff, patch, pull request"},
 	{"HB", "heartbeats and health"},
 	{"NT", "links under fault"},
+	{"AG", "agents"},
 	{"MF", "manifests"},
 	{"RS", "residue"},
 }

@@ -246,11 +246,17 @@ func (e *Env) Now() int { return e.t.log.next() }
 // Await waits for a message of the provider after a point that matches, and ends
 // the check with what was awaited when none comes within d.
 func (e *Env) Await(from int, d time.Duration, what string, match func(Message) bool) Message {
+	f := e.AwaitFrame(from, d, what, match)
+	return f.Message()
+}
+
+// AwaitFrame is Await that returns the frame: the point after it is its Number plus one.
+func (e *Env) AwaitFrame(from int, d time.Duration, what string, match func(Message) bool) Frame {
 	f, ok := e.await(from, d, match)
 	if !ok {
 		e.t.Fatalf("within %v the provider did not send %s", d, what)
 	}
-	return f.Message()
+	return f
 }
 
 // Never notes a failure when a message that matches comes within d.

@@ -97,6 +97,9 @@ func Run(ctx context.Context, target *Target, checks []Check, options Options) (
 	if len(target.RuntimeProgram) == 0 {
 		target.Capabilities[RuntimeCommand] = false
 	}
+	if len(target.AgentProgram) == 0 {
+		target.Capabilities[Agents] = false
+	}
 	if _, known := target.Capabilities[Local]; !known {
 		if err := r.preflight(); err != nil {
 			return nil, err

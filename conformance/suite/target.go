@@ -44,6 +44,10 @@ type Target struct {
 	// it, of the agent server that the setting runtime.command puts in the place of
 	// the provider's own. Without one, checks that need [RuntimeCommand] are skipped.
 	RuntimeProgram []string
+	// AgentProgram is the argv of the agent that checks start in environments; see
+	// conformance/agent. Without one, checks that need [Agents] are skipped. So they are
+	// where the environment does not have the program.
+	AgentProgram []string
 	// Elsewhere tells that agents do not see what is at workspacePath here, such as when
 	// they work on another machine: nothing is [Local].
 	Elsewhere bool

@@ -202,6 +202,7 @@ func subject(name string) *suite.Target {
 	return &suite.Target{
 		Dir: programs, Program: argv[0], Args: argv[1:],
 		Files: files, Manifest: m, RuntimeProgram: []string{filepath.Join(programs, "agentserver")},
+		AgentProgram: []string{filepath.Join(programs, "agentserver"), "agent"},
 	}
 }
 

@@ -61,7 +61,7 @@ func asking() []suite.Check {
 					}
 					w.tell(id, "m-"+id, steps...)
 				}
-				for _, q := range slices.Backward(w.questions(len(agents)*len(ids))) {
+				for _, q := range slices.Backward(w.questions(len(agents) * len(ids))) {
 					w.completion(q, q.Text("agentId")+" "+prompted(q))
 				}
 				for _, id := range agents {
@@ -106,7 +106,7 @@ func asking() []suite.Check {
 					agent.Say(`{"type":"settingEvent","action":"getProjectPath"}`), agent.Await("getProjectPathResponse"),
 					agent.Say(`{"type":"inference","message":{"prompt":"first"}}`), agent.Say(`{"type":"inference","message":{"prompt":"second"}}`))
 				for i, text := range []string{"first", "second"} {
-					q := w.questions(i+1)[i]
+					q := w.questions(i + 1)[i]
 					t.Equal("what is asked", prompted(q), text)
 					if q.Text("requestId") == "" {
 						t.Errorf("the request has no requestId for the platform: %s", q)

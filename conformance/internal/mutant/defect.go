@@ -69,7 +69,7 @@ func all() []defect {
 	return slices.Concat(
 		[]defect{{Name: "none", Doc: "Nothing is wrong."}, nodeSDK()},
 		processDefects(), lifecycleDefects(), filesDefects(), containmentDefects(), reviewDefects(),
-		heartbeatDefects(), networkDefects(), manifestDefects(), residueDefects(),
+		heartbeatDefects(), networkDefects(), agentDefects(), manifestDefects(), residueDefects(),
 	)
 }
 

@@ -2,6 +2,9 @@ package agents
 
 import (
 	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -95,22 +98,41 @@ func files() []suite.Check {
 			Why:   "What an agent reads goes to a language model, and what it was told to write comes from one.",
 			Run: func(t *suite.T) {
 				w := open(t, suite.Spec{})
-				w.run("m1", execute("links", "ln -s /etc/passwd link.txt && ln -s .. up && ln -s /tmp away"))
-				name := w.Name() + "-escaped.txt"
-				var requests []suite.Message
-				for i, path := range []string{"../" + name, "src/../../" + name, "/etc/passwd", "/tmp/" + name, "link.txt", "up/" + name, "away/" + name, "..", "/"} {
-					for _, m := range []suite.Message{
-						fs("read", "readFile", map[string]any{"filePath": path}),
-						fs("create", "createFile", map[string]any{"filePath": path, "content": "escaped"}),
-						fs("update", "updateFile", map[string]any{"path": path, "content": "escaped"}),
-					} {
-						requests = append(requests, m.With(suite.Message{"requestId": fmt.Sprintf("%s-%d", m.Text("requestId"), i)}))
-					}
+				// What lies outside is the check's own: a provider that lets an agent out
+				// harms nothing else.
+				outside := "/tmp/" + w.Name() + "-outside"
+				if t.Can(suite.Local) {
+					outside = t.Dir("outside")
 				}
-				for i, path := range []string{"..", "/etc", "up", "away", "/"} {
-					requests = append(requests,
-						fs(fmt.Sprint("list-", i), "listDirectory", map[string]any{"path": path}),
-						fs(fmt.Sprint("grep-", i), "grepSearch", map[string]any{"path": path, "pattern": "root"}))
+				w.run("m1", projectPath("where"), execute("make", fmt.Sprintf(
+					"mkdir -p %[1]s/folder && echo secret > %[1]s/secret.txt && ln -s %[1]s/secret.txt link.txt && ln -s %[1]s away && ln -s .. up", outside)))
+				t.Cleanup(func() { _ = os.RemoveAll(outside) }) // it may be on another machine
+				w.succeeded("make", "commandFinish")
+				relative, err := filepath.Rel(w.succeeded("where", "getProjectPathResponse").Text("projectPath"), outside)
+				t.Try(err)
+				beside := w.Name() + "-beside.txt"
+				var requests []suite.Message
+				ask := func(action, member, path string, more map[string]any) {
+					message := map[string]any{member: path}
+					maps.Copy(message, more)
+					requests = append(requests, fs(fmt.Sprint(action, "-", len(requests)), action, message))
+				}
+				for _, path := range []string{
+					outside + "/secret.txt", relative + "/secret.txt", "src/../" + relative + "/secret.txt", "link.txt", "away/secret.txt",
+					"away/new.txt", outside + "/new.txt", relative + "/new.txt", "../" + beside, "up/" + beside,
+				} {
+					ask("readFile", "filePath", path, nil)
+					ask("createFile", "filePath", path, map[string]any{"content": "escaped"})
+					ask("updateFile", "path", path, map[string]any{"content": "escaped"})
+				}
+				for _, path := range []string{outside, relative, "away"} {
+					ask("deleteFile", "filePath", path+"/secret.txt", map[string]any{"filename": "secret.txt"})
+					ask("deleteFolder", "folderpath", path+"/folder", map[string]any{"foldername": "folder"})
+					ask("createFolder", "path", path+"/made", nil)
+				}
+				for _, path := range []string{outside, relative, "away", "..", "up"} {
+					ask("listDirectory", "path", path, nil)
+					ask("grepSearch", "path", path, map[string]any{"pattern": "secret"})
 				}
 				w.run("m2", requests...)
 				for _, m := range requests {
@@ -118,10 +140,8 @@ func files() []suite.Check {
 						t.Errorf("%s was not refused with a reason, but answered with %s", m, answer)
 					}
 				}
-				w.run("m3", execute("look", "ls ../"+name+" /tmp/"+name))
-				if answer := w.answer("one", "look"); answer.Text("stdout") != "" {
-					t.Errorf("there are files outside now: %s", answer)
-				}
+				w.run("m3", execute("look", fmt.Sprintf("cat %[1]s/secret.txt; ls %[1]s; ls ../%s; rm -rf %[1]s", outside, beside)))
+				t.Equal("what lies outside", w.answer("one", "look")["stdout"], "secret\nfolder\nsecret.txt\n")
 				w.kept("fsEvent")
 			},
 		},

@@ -28,11 +28,14 @@ func reaching(typ string, change func(w *wrapper, heard message) message) func(*
 	})
 }
 
-// given makes a Request hook that changes the message that an agent is given.
+// given makes a Request hook that changes the message that an agent is given; nil leaves
+// it as it came, down to the digits of its numbers.
 func given(change func(w *wrapper, envelope message) message) func(*wrapper, message) []message {
 	return request("providerAgentStart", func(w *wrapper, m message) message {
 		if envelope := m.object("userMessage"); envelope != nil {
-			return m.with(message{"userMessage": map[string]any(change(w, envelope))})
+			if changed := change(w, envelope); changed != nil {
+				return m.with(message{"userMessage": map[string]any(changed)})
+			}
 		}
 		return m
 	})
@@ -109,7 +112,7 @@ func agentDefects() []defect {
 			Request: given(func(w *wrapper, envelope message) message {
 				id := envelope.object("message").object("selectedAgent").text("id")
 				if w.first("agent " + id) {
-					return envelope
+					return nil
 				}
 				return selecting(envelope, message{"id": id + another})
 			}),
@@ -177,7 +180,11 @@ func agentDefects() []defect {
 			Doc: "takes a path that begins with ../ for one within",
 			Request: given(func(_ *wrapper, envelope message) message {
 				prompt := envelope.object("message")
-				text := strings.ReplaceAll(prompt.text("userMessage"), `"filePath":"../`, `"filePath":"`)
+				const out = `"filePath":"../`
+				if !strings.Contains(prompt.text("userMessage"), out) {
+					return nil
+				}
+				text := strings.ReplaceAll(prompt.text("userMessage"), out, `"filePath":"`)
 				return envelope.with(message{"message": map[string]any(prompt.with(message{"userMessage": text}))})
 			}),
 		},
@@ -239,18 +246,22 @@ func agentDefects() []defect {
 			Name: "repeats-agents-without-a-word", Check: "AG-016",
 			Doc: "does not say of what an agent said before its start that it may have come",
 			Reply: ofAgents(func(w *wrapper, m message) []message {
-				if w.connection() > 1 {
-					return list(m)
+				if w.connection() == 1 && m["replay"] == true {
+					m = m.with(message{"replay": nil})
 				}
-				return list(m.with(message{"replay": nil}))
+				return list(m)
 			}),
 		},
 		{
-			Name: "gives-agents-its-token", Check: "AG-017",
+			Name: "gives-agents-its-token", Check: "AG-017", Also: []string{"AG-001", "NT-020"},
 			Doc: "starts agents with its own variables",
 			Request: given(func(_ *wrapper, envelope message) message {
 				details := envelope.object("message").object("selectedAgent").object("agentDetails")
-				env := details.object("env").with(message{"threadToken": os.Getenv("threadToken")})
+				env := details.object("env")
+				if env == nil {
+					return nil
+				}
+				env = env.with(message{"threadToken": os.Getenv("threadToken")})
 				return selecting(envelope, message{"agentDetails": map[string]any(details.with(message{"env": map[string]any(env)}))})
 			}),
 		},

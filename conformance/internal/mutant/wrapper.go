@@ -360,6 +360,10 @@ func (w *wrapper) fromProvider(p, before *pair) {
 			replies = w.defect.Reply(w, request, m)
 		}
 		for _, m := range replies {
+			if m.text("agentId") != "" {
+				p.say(kind, m.frame()) // which the provider repeats by itself, in its order
+				continue
+			}
 			w.pass(p, frame{kind, m.frame()})
 		}
 	}

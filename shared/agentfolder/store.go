@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/codeboltai/codebolt-providers/shared/archive"
 	"github.com/codeboltai/codebolt-providers/shared/wire"
 )
 
@@ -44,13 +45,13 @@ func (f *finder) localZip(ctx context.Context, raw wire.Raw) (Folder, error) {
 	if info, err := os.Stat(name); err != nil || !info.Mode().IsRegular() {
 		return Folder{}, wire.Errorf(wire.Invalid, "%s is not a file", d.Path)
 	}
-	archive, err := os.Open(name)
+	packed, err := os.Open(name)
 	if err != nil {
 		return Folder{}, wire.Errorf(wire.CodeOf(err), "%w", err)
 	}
-	defer archive.Close()
+	defer packed.Close()
 	sum := sha256.New()
-	if err := readLocal(ctx, sum, archive); err != nil {
+	if err := readLocal(ctx, sum, packed); err != nil {
 		return Folder{}, err
 	}
 	digits := hex.EncodeToString(sum.Sum(nil))
@@ -58,16 +59,16 @@ func (f *finder) localZip(ctx context.Context, raw wire.Raw) (Folder, error) {
 		return Folder{}, otherSum(digits, d.SHA256)
 	}
 	return f.unpacked(ctx, digits, func(ctx context.Context, to io.Writer) error {
-		if _, err := archive.Seek(0, io.SeekStart); err != nil {
+		if _, err := packed.Seek(0, io.SeekStart); err != nil {
 			return wire.Errorf(wire.CodeOf(err), "%w", err)
 		}
-		return readLocal(ctx, to, archive)
+		return readLocal(ctx, to, packed)
 	})
 }
 
-func readLocal(ctx context.Context, to io.Writer, archive io.Reader) error {
-	_, err := carry(ctx, to, archive, maxLocalArchive)
-	if errors.Is(err, errMore) {
+func readLocal(ctx context.Context, to io.Writer, from io.Reader) error {
+	_, err := archive.Copy(ctx, to, from, maxLocalArchive)
+	if errors.Is(err, archive.ErrMore) {
 		return wire.Errorf(wire.TooLarge, "the archive has more than %d bytes", int64(maxLocalArchive))
 	}
 	if err != nil {
@@ -99,13 +100,13 @@ func (f *finder) unpacked(ctx context.Context, sum string, write func(context.Co
 		return Folder{}, wire.Errorf(wire.CodeOf(err), "make room to unpack: %w", err)
 	}
 	defer func() { _ = store.RemoveAll(work) }() // else it is removed as abandoned
-	archive, err := store.OpenFile(filepath.Join(work, "archive"), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	packed, err := store.OpenFile(filepath.Join(work, "archive"), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return Folder{}, wire.Errorf(wire.CodeOf(err), "make room to unpack: %w", err)
 	}
-	defer archive.Close() // before work goes
+	defer packed.Close() // before work goes
 	hash := sha256.New()
-	if err := write(ctx, io.MultiWriter(archive, hash)); err != nil {
+	if err := write(ctx, io.MultiWriter(packed, hash)); err != nil {
 		return Folder{}, err
 	}
 	digits := hex.EncodeToString(hash.Sum(nil))
@@ -116,7 +117,7 @@ func (f *finder) unpacked(ctx context.Context, sum string, write func(context.Co
 		return folder, err
 	}
 	tree := filepath.Join(work, "tree")
-	if err := f.unpack(ctx, store, tree, archive, digits); err != nil {
+	if err := f.unpack(ctx, store, tree, packed, digits); err != nil {
 		return Folder{}, err
 	}
 	if _, err := f.inside(filepath.Join(path, tree)); err != nil {
@@ -131,8 +132,8 @@ func (f *finder) unpacked(ctx context.Context, sum string, write func(context.Co
 }
 
 // unpack makes the folder tree of an archive.
-func (f *finder) unpack(ctx context.Context, store *os.Root, tree string, archive *os.File, sum string) error {
-	size, err := archive.Seek(0, io.SeekEnd)
+func (f *finder) unpack(ctx context.Context, store *os.Root, tree string, packed *os.File, sum string) error {
+	size, err := packed.Seek(0, io.SeekEnd)
 	if err == nil {
 		err = store.Mkdir(tree, 0o700)
 	}
@@ -144,7 +145,7 @@ func (f *finder) unpack(ctx context.Context, store *os.Root, tree string, archiv
 		return wire.Errorf(wire.CodeOf(err), "make room to unpack: %w", err)
 	}
 	defer into.Close()
-	if err := unzip(ctx, archive, size, into, maxUnpacked, maxItems); err != nil {
+	if err := archive.Unzip(ctx, packed, size, into, archive.UnpackOptions{Reserved: []string{markName}}); err != nil {
 		return err
 	}
 	if err := into.WriteFile(markName, []byte(sum+"\n"), 0o600); err != nil {

@@ -1,4 +1,4 @@
-package agentfolder
+package archive
 
 import (
 	"archive/zip"
@@ -63,7 +63,7 @@ func TestAnArchiveThatBecomesTooMuchIsTooLarge(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer into.Close()
-			err = unzip(t.Context(), bytes.NewReader(c.archive), int64(len(c.archive)), into, c.bytes, c.items)
+			err = Unpack(t.Context(), bytes.NewReader(c.archive), int64(len(c.archive)), into, UnpackOptions{MaxBytes: c.bytes, MaxItems: c.items})
 			if wire.CodeOf(err) != c.code {
 				t.Errorf("kind %q, want %q: %v", wire.CodeOf(err), c.code, err)
 			}

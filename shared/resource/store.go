@@ -206,7 +206,7 @@ func (s *Store) Delete(id ID) error {
 		return nil
 	}
 	if err == nil {
-		err = syncDir(s.envs)
+		err = SyncDir(s.envs)
 	}
 	if err != nil {
 		return fmt.Errorf("record %s: %w", id, err)

@@ -7,8 +7,9 @@ import (
 	"os"
 )
 
-// syncDir makes a rename in dir durable.
-func syncDir(dir string) error {
+// SyncDir makes renames in a directory durable: when it returns, they are on the disk.
+// "" is the current directory.
+func SyncDir(dir string) error {
 	if dir == "" {
 		dir = "."
 	}

@@ -1,4 +1,4 @@
 package resource
 
-// syncDir does nothing: NTFS journals renames, and directories cannot be synced.
-func syncDir(string) error { return nil }
+// SyncDir makes renames in a directory durable. Here it does nothing: NTFS journals renames, and directories cannot be synced.
+func SyncDir(string) error { return nil }

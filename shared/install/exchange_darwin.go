@@ -1,0 +1,23 @@
+package install
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// exchange swaps two folders in one step. It fails with errors.ErrUnsupported where the
+// file system cannot.
+func exchange(a, b string) error {
+	err := unix.RenamexNp(a, b, unix.RENAME_SWAP)
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, unix.ENOTSUP), errors.Is(err, unix.ENOSYS):
+		return fmt.Errorf("exchange folders: %w", errors.ErrUnsupported)
+	default:
+		return &os.LinkError{Op: "exchange", Old: a, New: b, Err: err}
+	}
+}

@@ -60,10 +60,11 @@ function run(file) {
       }
     }
   }
-  const child = spawn(file, process.argv.slice(2), { stdio: "inherit", detached: !windows, windowsHide: true });
-
+  // Heard before there is a program: whoever sends a signal may know of it at once.
+  let child;
   const signals = windows ? ["SIGINT", "SIGTERM", "SIGBREAK"] : ["SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT", "SIGUSR2"];
   for (const signal of signals) process.on(signal, () => child.kill(signal));
+  child = spawn(file, process.argv.slice(2), { stdio: "inherit", detached: !windows, windowsHide: true });
 
   const parent = process.ppid;
   const watch = setInterval(() => {

@@ -33,6 +33,15 @@ type Manifest struct {
 	Entrypoint  string   `config:"entrypoint"` // slash-separated, relative to the provider's directory
 	Runtime     string   `config:"runtime"`
 
+	// NativeEntrypoint is the provider's program for servers that start it without
+	// Node, slash-separated and relative; {platform} in it stands for a system and a
+	// processor as GOOS and GOARCH, such as linux-amd64, and on Windows .exe is added.
+	// "" when there is none.
+	NativeEntrypoint string `config:"nativeEntrypoint"`
+	// RuntimePlatforms are the platforms that environments elsewhere may have, and
+	// for which codebolt-runtime is installed with the provider.
+	RuntimePlatforms []string `config:"runtimePlatforms"`
+
 	SupportedSyncModes []string     `config:"supportedSyncModes"`
 	DefaultSyncMode    string       `config:"defaultSyncMode"` // one of SupportedSyncModes
 	Capabilities       Capabilities `config:"capabilities"`
@@ -118,7 +127,8 @@ var (
 	semantic = regexp.MustCompile(`^(?:0|[1-9]\d*)\.(?:0|[1-9]\d*)\.(?:0|[1-9]\d*)` +
 		`(?:-(?:0|[1-9]\d*|\d*[a-zA-Z-][0-9a-zA-Z-]*)(?:\.(?:0|[1-9]\d*|\d*[a-zA-Z-][0-9a-zA-Z-]*))*)?` +
 		`(?:\+[0-9a-zA-Z-]+(?:\.[0-9a-zA-Z-]+)*)?$`)
-	syncModes = []string{"git", "workspace_sync", "none"}
+	platformName = regexp.MustCompile(`^[a-z0-9]+-[a-z0-9]+$`)
+	syncModes    = []string{"git", "workspace_sync", "none"}
 )
 
 // problems are sentences about what is wrong in one file.
@@ -147,6 +157,11 @@ func (m *Manifest) problems(file string) []string {
 	wrong(m.Type != "provider", "type is "+quote(m.Type)+"; write provider")
 	wrong(m.Entrypoint != "" && !fs.ValidPath(m.Entrypoint),
 		"entrypoint "+quote(m.Entrypoint)+" must be a relative path within the provider, such as dist/index.js")
+	wrong(m.NativeEntrypoint != "" && !fs.ValidPath(m.NativeEntrypoint),
+		"nativeEntrypoint "+quote(m.NativeEntrypoint)+" must be a relative path within the provider, such as bin/{platform}/program")
+	for _, platform := range m.RuntimePlatforms {
+		wrong(!platformName.MatchString(platform), "runtimePlatforms has "+quote(platform)+"; write a platform such as linux-amd64")
+	}
 	wrong(len(m.SupportedSyncModes) == 0, "supportedSyncModes is empty; write at least one of "+strings.Join(syncModes, ", "))
 	for _, mode := range m.SupportedSyncModes {
 		wrong(!slices.Contains(syncModes, mode), "supportedSyncModes has "+quote(mode)+"; write "+strings.Join(syncModes, ", "))

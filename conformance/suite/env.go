@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -354,6 +355,21 @@ func (e *Env) Exit(d time.Duration) int {
 		e.t.Fatalf("the process did not end within %v", d)
 	}
 	return state.ExitCode()
+}
+
+// IsProvider reports whether a process is the provider that runs now: the one that
+// the server has started, or one that a launcher had started before the provider
+// connected for the first time.
+func (e *Env) IsProvider(pid int) bool {
+	own := e.PID()
+	if pid == own {
+		return true
+	}
+	if behind, known := e.t.met.Load(own); known {
+		pids, _ := behind.([]int)
+		return slices.Contains(pids, pid)
+	}
+	return false
 }
 
 // Crash ends the process as SIGKILL does.

@@ -57,6 +57,26 @@ func processesOf(mark, dir string) []Process {
 	return found
 }
 
+// descendantsOf lists what a process has started, and what that has.
+func descendantsOf(pid int) (all []int) {
+	lists, err := filepath.Glob(filepath.Join("/proc", strconv.Itoa(pid), "task", "*", "children"))
+	if err != nil {
+		return nil // the pattern is a right one
+	}
+	for _, list := range lists {
+		text, err := os.ReadFile(list)
+		if err != nil {
+			continue // the thread has ended
+		}
+		for field := range strings.FieldsSeq(string(text)) {
+			if child, err := strconv.Atoi(field); err == nil {
+				all = append(append(all, child), descendantsOf(child)...)
+			}
+		}
+	}
+	return all
+}
+
 func hasVariable(environ []byte, pair string) bool {
 	for variable := range bytes.SplitSeq(environ, []byte{0}) {
 		if string(variable) == pair {

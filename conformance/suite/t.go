@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -30,6 +31,7 @@ type T struct {
 	out   *tail
 
 	options []func(*server.Options)
+	met     sync.Map // pid of each process that connected: the []int it had started by then
 
 	mu       sync.Mutex
 	server   *server.Server
@@ -226,6 +228,14 @@ func (t *T) Server() *server.Server {
 	for _, change := range t.options {
 		change(&options)
 	}
+	admit := options.Admit
+	options.Admit = func(e *server.Environment, r *http.Request) int {
+		t.meet(e.PID())
+		if admit != nil {
+			return admit(e, r)
+		}
+		return 0
+	}
 	var err error
 	if t.server, err = server.New(options); err != nil {
 		t.mu.Unlock()
@@ -238,6 +248,14 @@ func (t *T) Server() *server.Server {
 // nodeQuiet is how long a provider on the Node SDK needs after the accept until
 // its handlers are attached.
 const nodeQuiet = 300 * time.Millisecond
+
+// meet notes what belongs to a provider that connects for the first time: its process
+// may be a launcher, and the provider a child of that.
+func (t *T) meet(pid int) {
+	if _, known := t.met.Load(pid); !known {
+		t.met.Store(pid, descendantsOf(pid))
+	}
+}
 
 func (t *T) sees(f server.Frame) {
 	if f.Direction == server.In {

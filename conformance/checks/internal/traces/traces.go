@@ -144,7 +144,7 @@ func Same(t *suite.T, when string, now, before map[string]string) {
 // providers: runtimes, and what runs in them.
 func Helpers(t *suite.T, envs ...*suite.Env) []suite.Process {
 	return slices.DeleteFunc(t.Processes(), func(p suite.Process) bool {
-		return slices.ContainsFunc(envs, func(e *suite.Env) bool { return e.PID() == p.PID })
+		return slices.ContainsFunc(envs, func(e *suite.Env) bool { return e.IsProvider(p.PID) })
 	})
 }
 

@@ -38,6 +38,9 @@ type Manifest struct {
 	// processor as GOOS and GOARCH, such as linux-amd64, and on Windows .exe is added.
 	// "" when there is none.
 	NativeEntrypoint string `config:"nativeEntrypoint"`
+	// ProviderType is what a server's list of installed providers calls its kind:
+	// docker, e2b, local, remote or custom; "" is the last.
+	ProviderType string `config:"providerType"`
 	// RuntimePlatforms are the platforms that environments elsewhere may have, and
 	// for which codebolt-runtime is installed with the provider.
 	RuntimePlatforms []string `config:"runtimePlatforms"`
@@ -127,8 +130,9 @@ var (
 	semantic = regexp.MustCompile(`^(?:0|[1-9]\d*)\.(?:0|[1-9]\d*)\.(?:0|[1-9]\d*)` +
 		`(?:-(?:0|[1-9]\d*|\d*[a-zA-Z-][0-9a-zA-Z-]*)(?:\.(?:0|[1-9]\d*|\d*[a-zA-Z-][0-9a-zA-Z-]*))*)?` +
 		`(?:\+[0-9a-zA-Z-]+(?:\.[0-9a-zA-Z-]+)*)?$`)
-	platformName = regexp.MustCompile(`^[a-z0-9]+-[a-z0-9]+$`)
-	syncModes    = []string{"git", "workspace_sync", "none"}
+	platformName  = regexp.MustCompile(`^[a-z0-9]+-[a-z0-9]+$`)
+	providerTypes = []string{"docker", "e2b", "local", "remote", "custom"}
+	syncModes     = []string{"git", "workspace_sync", "none"}
 )
 
 // problems are sentences about what is wrong in one file.
@@ -159,6 +163,8 @@ func (m *Manifest) problems(file string) []string {
 		"entrypoint "+quote(m.Entrypoint)+" must be a relative path within the provider, such as dist/index.js")
 	wrong(m.NativeEntrypoint != "" && !fs.ValidPath(m.NativeEntrypoint),
 		"nativeEntrypoint "+quote(m.NativeEntrypoint)+" must be a relative path within the provider, such as bin/{platform}/program")
+	wrong(m.ProviderType != "" && !slices.Contains(providerTypes, m.ProviderType),
+		"providerType is "+quote(m.ProviderType)+"; write one of "+strings.Join(providerTypes, ", "))
 	for _, platform := range m.RuntimePlatforms {
 		wrong(!platformName.MatchString(platform), "runtimePlatforms has "+quote(platform)+"; write a platform such as linux-amd64")
 	}

@@ -69,9 +69,13 @@ func openStore() (*resource.Store, error) {
 }
 
 func (a *app) listCommand() *cobra.Command {
-	return &cobra.Command{
-		Use: "list", Aliases: []string{"ls"}, Short: "List the project's environments", Args: cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error {
+	var providers bool
+	cmd := &cobra.Command{
+		Use: "list", Aliases: []string{"ls"}, Short: "List the project's environments, or the providers there are", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if providers {
+				return a.listProviders(cmd.Context())
+			}
 			s, err := a.open()
 			if err != nil {
 				return err
@@ -106,6 +110,8 @@ func (a *app) listCommand() *cobra.Command {
 			return tw.Flush()
 		},
 	}
+	cmd.Flags().BoolVar(&providers, "providers", false, "the providers that come with this program, and which are installed where")
+	return cmd
 }
 
 // known calls f with an environment that is on record.

@@ -86,18 +86,18 @@ type app struct {
 func (a *app) rootCommand() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "codebolt-providers",
-		Short: "Run commands and agents in environments of their own",
+		Short: "Run commands and agents in environments of their own, and install providers",
 		Long: "codebolt-providers runs any command or agent in an environment of its own, such as a\n" +
 			"git worktree or a container, and shows what it changed. It starts the provider programs as a Codebolt\n" +
-			"server does.",
+			"server does, and installs them where such a server finds them.",
 		SilenceUsage: true, SilenceErrors: true, Version: version,
-		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
 	}
 	root.PersistentFlags().StringVarP(&a.project, "project", "p", ".", "the project's directory")
 	root.PersistentFlags().BoolVar(&a.json, "json", false, "print JSON")
 	root.PersistentFlags().BoolVarP(&a.verbose, "verbose", "v", false, "show the providers' logs")
 	root.PersistentFlags().StringVar(&a.record, "record", "", "append every frame between server and provider to this file")
 	root.AddCommand(a.runCommand(), a.listCommand(), a.showCommand(), a.diffCommand(), a.applyCommand(), a.removeCommand(), a.logsCommand(), a.snapshotCommand(), a.snapshotsCommand(), a.gcCommand(), a.doctorCommand(),
+		a.installCommand(), a.upgradeCommand(), a.uninstallCommand(), a.verifyCommand(),
 		&cobra.Command{
 			Use: "version", Short: "Print the version", Args: cobra.NoArgs,
 			RunE: func(*cobra.Command, []string) error {

@@ -1,0 +1,33 @@
+//go:build linux
+
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/codeboltai/codebolt-providers/shared/resource"
+)
+
+// TestScripts runs what people type, in testdata/script.
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 filepath.Join("testdata", "script"),
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Setup: func(e *testscript.Env) error {
+			home := filepath.Join(e.WorkDir, "home")
+			for name, value := range map[string]string{
+				"PATH": programs + string(os.PathListSeparator) + os.Getenv("PATH"), "HOME": home,
+				resource.EnvStateDir: filepath.Join(e.WorkDir, "state"), "GIT_CONFIG_GLOBAL": os.DevNull, "GIT_CONFIG_NOSYSTEM": "1",
+				"GIT_AUTHOR_NAME": "a", "GIT_AUTHOR_EMAIL": "a@localhost", "GIT_COMMITTER_NAME": "a", "GIT_COMMITTER_EMAIL": "a@localhost",
+			} {
+				e.Setenv(name, value)
+			}
+			return os.Mkdir(home, 0o755)
+		},
+	})
+}

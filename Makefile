@@ -13,7 +13,7 @@ GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 GOFUMPT  := mvdan.cc/gofumpt@v0.12.0
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test test-short mutants conformance conformance-docker conformance-remoteserver conformance-node example docs check lint vet cross standalone bench clean
+.PHONY: help build demo test test-short mutants conformance conformance-docker conformance-remoteserver conformance-installed conformance-node example docs check lint vet cross standalone bench clean
 
 help: ## show the targets
 	@awk 'BEGIN{FS=":.*## "} /^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,6 +47,9 @@ conformance-docker: ## judge the docker provider by every check (about ten minut
 
 conformance-remoteserver: ## judge the remote-server provider by every check (about five minutes); it starts an SSH server of its own
 	cd providers/remoteserver && CONFORMANCE_ALL=1 $(GO) test -v -count=1 -timeout 30m -run TestConformance .
+
+conformance-installed: ## judge an installed provider, started through Node as servers do, by every check
+	cd cmd && CONFORMANCE_ALL=1 $(GO) test -v -count=1 -timeout 30m -run TestAnInstalledProviderConforms ./codebolt-providers
 
 conformance-node: ## judge the example in plain Node by every check
 	cd conformance && CONFORMANCE_ALL=1 $(GO) test -v -count=1 -timeout 30m -run TestAProviderInPlainNode .

@@ -119,11 +119,11 @@ func verifyOne(ctx context.Context, there *install.Installed) verified {
 		files = fmt.Errorf("%s; install it again with --force", strings.Join(all, ", "))
 	}
 	whole := add("files", files, "as they were installed")
-	var manifest error
-	if there.Manifest == nil {
-		manifest = errors.New("the manifest is missing or wrong")
+	says := there.UniqueID + " " + there.Version
+	if there.Manifest != nil {
+		says = strings.Join(append([]string{says}, there.Manifest.Warnings...), "; ")
 	}
-	if !add("manifest", manifest, there.UniqueID+" "+there.Version) || !whole {
+	if !add("manifest", there.ManifestError, says) || !whole {
 		// What is not what it was is not started.
 		skip("launcher", "start")
 		return v

@@ -28,8 +28,9 @@ type Installed struct {
 	Problems []Problem `json:"problems,omitzero"`
 	// Foreign says why this is none of ours; "" when it is.
 	Foreign string `json:"foreign,omitzero"`
-	// Manifest is nil when there is none that is right.
-	Manifest *manifest.Manifest `json:"-"`
+	// Manifest is nil when there is none that is right, and ManifestError says why.
+	Manifest      *manifest.Manifest `json:"-"`
+	ManifestError error              `json:"-"`
 
 	sums string
 }
@@ -67,7 +68,7 @@ func Look(ctx context.Context, dir string) (*Installed, error) {
 		return nil, wire.Errorf(wire.CodeOf(err), "%w", err)
 	}
 	defer root.Close()
-	if found.Manifest, err = manifest.Load(root.FS(), "."); err == nil {
+	if found.Manifest, found.ManifestError = manifest.Load(root.FS(), "."); found.Manifest != nil {
 		found.UniqueID, found.Version = found.Manifest.UniqueID, found.Manifest.Version
 	}
 	text, err := root.ReadFile(noteFile)

@@ -29,10 +29,34 @@ import (
 // The keys that into has no field for are returned sorted, nested ones as
 // "outer.inner". After an error into may be filled in part.
 func Decode(config map[string]any, into any) (unknown []string, err error) {
-	return decode("configuration", config, into)
+	unknown, wrong, err := decode(config, into)
+	if err != nil {
+		return nil, err
+	}
+	if len(wrong) > 0 {
+		var sentences []string
+		for _, one := range wrong {
+			sentences = append(sentences, one.sentence())
+		}
+		return nil, wire.Errorf(wire.Invalid, "configuration: %s", strings.Join(sentences, "; "))
+	}
+	return unknown, nil
 }
 
-func decode(what string, members map[string]any, into any) ([]string, error) {
+// wrongValue is a value that does not fit its key.
+type wrongValue struct {
+	key string
+	how *mismatch // nil: nobody knows more
+}
+
+func (w wrongValue) sentence() string {
+	if w.how == nil {
+		return w.key + " has a value of the wrong type"
+	}
+	return fmt.Sprintf("%s is %s; write %s", w.key, w.how.got, w.how.want)
+}
+
+func decode(members map[string]any, into any) (unknown []string, wrong []wrongValue, err error) {
 	var meta mapstructure.Metadata
 	decoder, err := mapstructure.NewDecoder(&mapstructure.DecoderConfig{
 		DecodeHook:           convert,
@@ -43,37 +67,37 @@ func decode(what string, members map[string]any, into any) ([]string, error) {
 		MatchName:            func(key, field string) bool { return key == field },
 	})
 	if err != nil {
-		return nil, wire.Errorf(wire.Internal, "decode %s: %w", what, err)
+		return nil, nil, wire.Errorf(wire.Internal, "decode a configuration: %w", err)
 	}
 	if err := decoder.Decode(members); err != nil {
-		sentences := mismatches("", err)
-		slices.Sort(sentences)
-		return nil, wire.Errorf(wire.Invalid, "%s: %s", what, strings.Join(sentences, "; "))
+		wrong = mismatches("", err)
+		slices.SortFunc(wrong, func(a, b wrongValue) int { return strings.Compare(a.sentence(), b.sentence()) })
+		return nil, wrong, nil
 	}
 	slices.Sort(meta.Unused)
-	return meta.Unused, nil
+	return meta.Unused, nil, nil
 }
 
-// mismatches turns the decoder's errors into sentences. The decoder's own texts
-// are not shown: they hold values.
-func mismatches(key string, err error) []string {
+// mismatches finds the values that do not fit in the decoder's errors. The decoder's
+// own texts are not shown: they hold values.
+func mismatches(key string, err error) []wrongValue {
 	if many, ok := err.(interface{ Unwrap() []error }); ok {
-		var all []string
+		var all []wrongValue
 		for _, one := range many.Unwrap() {
 			all = append(all, mismatches(key, one)...)
 		}
 		return all
 	}
-	if named, ok := err.(*mapstructure.DecodeError); ok && named.Name() != "" { //nolint:errorlint // as above
+	if named, ok := err.(*mapstructure.DecodeError); ok && named.Name() != "" { //nolint:errorlint // as below
 		key = named.Name()
 	}
-	if wrong, ok := err.(*mismatch); ok { //nolint:errorlint // the tree is walked by hand
-		return []string{fmt.Sprintf("%s is %s; write %s", key, wrong.got, wrong.want)}
+	if how, ok := err.(*mismatch); ok { //nolint:errorlint // the tree is walked by hand
+		return []wrongValue{{key, how}}
 	}
 	if inner := errors.Unwrap(err); inner != nil {
 		return mismatches(key, inner)
 	}
-	return []string{key + " has a value of the wrong type"}
+	return []wrongValue{{key, nil}}
 }
 
 // mismatch is the error of a value that cannot become what it should.

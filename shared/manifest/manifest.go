@@ -2,7 +2,9 @@ package manifest
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
+	"maps"
 	"path"
 	"reflect"
 	"regexp"
@@ -60,6 +62,16 @@ type Manifest struct {
 	// Extra holds the keys that are none of the above, of both files; where both
 	// have a key, codeboltprovider.yaml counts.
 	Extra map[string]any `config:",remain"`
+
+	// Warnings are sentences about keys that nobody reads and that look like a known
+	// one that is mistyped, each with its file, line and column.
+	Warnings []string
+}
+
+// document is one file as it was read.
+type document struct {
+	*Manifest
+	at positions
 }
 
 // Capabilities is what a provider offers to bring work back.
@@ -88,21 +100,22 @@ func Load(fsys fs.FS, dir string) (*Manifest, error) {
 	if err != nil {
 		return nil, err
 	}
-	problems := append(first.problems(ProviderFile), second.problems(ProvidersFile)...)
-	problems = append(problems, disagreements(first, second)...)
+	problems := append(first.problems(path.Join(dir, ProviderFile)), second.problems(path.Join(dir, ProvidersFile))...)
+	problems = append(problems, disagreements(path.Join(dir, ProvidersFile), first, second)...)
 	if len(problems) > 0 {
-		return nil, wire.Errorf(wire.Invalid, "manifest %s: %s", dir, strings.Join(problems, "; "))
+		return nil, wire.Errorf(wire.Invalid, "manifest: %s", strings.Join(problems, "; "))
 	}
+	first.Warnings = append(first.warnings(path.Join(dir, ProviderFile)), second.warnings(path.Join(dir, ProvidersFile))...)
 	for _, name := range append([]string{second.Name}, second.Aliases...) {
 		if !first.AnswersTo(name) {
 			first.Aliases = append(first.Aliases, name)
 		}
 	}
 	first.Extra = Merge(second.Extra, first.Extra)
-	return first, nil
+	return first.Manifest, nil
 }
 
-func read(fsys fs.FS, name string) (*Manifest, error) {
+func read(fsys fs.FS, name string) (*document, error) {
 	text, err := fs.ReadFile(fsys, name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, wire.Errorf(wire.NotFound, "manifest: %s is missing; a provider has %s and %s: %w", name, ProviderFile, ProvidersFile, err)
@@ -110,18 +123,31 @@ func read(fsys fs.FS, name string) (*Manifest, error) {
 	if err != nil {
 		return nil, wire.Errorf(wire.CodeOf(err), "manifest: %w", err)
 	}
+	at, err := locate(text)
+	if err != nil {
+		return nil, invalidYAML(name, err)
+	}
 	var members map[string]any
 	if err := yaml.Unmarshal(text, &members); err != nil {
-		return nil, wire.Errorf(wire.Invalid, "manifest: %s is not valid YAML: %w", name, err)
+		if _, is := errors.AsType[*yaml.UnexpectedNodeTypeError](err); is {
+			return nil, wire.Errorf(wire.Invalid, "manifest: %s:1:1: it has no keys and values; write lines such as name: my-provider", name)
+		}
+		return nil, invalidYAML(name, err)
 	}
 	m := &Manifest{}
-	if _, err := decode(name, members, m); err != nil {
-		return nil, err
+	if _, wrong, err := decode(members, m); err != nil {
+		return nil, wire.Errorf(wire.CodeOf(err), "manifest: %w", err)
+	} else if len(wrong) > 0 {
+		var found []string
+		for _, one := range wrong {
+			found = append(found, fmt.Sprintf("%s:%s: %s", name, at.of(one.key), one.sentence()))
+		}
+		return nil, wire.Errorf(wire.Invalid, "manifest: %s", strings.Join(found, "; "))
 	}
 	if m.Config == nil {
 		m.Config = map[string]any{}
 	}
-	return m, nil
+	return &document{m, at}, nil
 }
 
 var (
@@ -135,66 +161,92 @@ var (
 	syncModes     = []string{"git", "workspace_sync", "none"}
 )
 
-// problems are sentences about what is wrong in one file.
-func (m *Manifest) problems(file string) []string {
+// problems are sentences about what is wrong in one file, each with its place.
+func (m *document) problems(file string) []string {
 	var found []string
-	wrong := func(is bool, sentence string) {
+	wrong := func(is bool, key, sentence string) {
 		if is {
-			found = append(found, file+": "+sentence)
+			found = append(found, file+":"+m.at.of(key)+": "+sentence)
 		}
 	}
-	for _, required := range []struct{ key, value string }{
-		{"name", m.Name},
-		{"unique_id", m.UniqueID},
-		{"version", m.Version},
-		{"description", m.Description},
-		{"author", m.Author},
-		{"entrypoint", m.Entrypoint},
-		{"runtime", m.Runtime},
+	for _, required := range []struct{ key, value, example string }{
+		{"name", m.Name, "my-provider"},
+		{"unique_id", m.UniqueID, "acme-my-provider"},
+		{"version", m.Version, "1.0.0"},
+		{"description", m.Description, "Gives each environment a …"},
+		{"author", m.Author, "Acme"},
+		{"entrypoint", m.Entrypoint, "dist/index.js"},
+		{"runtime", m.Runtime, "node"},
 	} {
-		wrong(strings.TrimSpace(required.value) == "", required.key+" is missing")
+		wrong(strings.TrimSpace(required.value) == "", required.key, required.key+" is missing; write one such as "+required.key+": "+required.example)
 	}
-	wrong(m.UniqueID != "" && !uniqueID.MatchString(m.UniqueID),
-		"unique_id "+quote(m.UniqueID)+" must begin with a letter and go on with letters, digits, - and _")
-	wrong(m.Version != "" && !semantic.MatchString(m.Version),
+	wrong(m.UniqueID != "" && !uniqueID.MatchString(m.UniqueID), "unique_id",
+		"unique_id "+quote(m.UniqueID)+" must begin with a letter and go on with letters, digits, - and _; write one such as acme-my-provider")
+	wrong(m.Version != "" && !semantic.MatchString(m.Version), "version",
 		"version "+quote(m.Version)+" is no semantic version; write one such as 1.0.0")
-	wrong(m.Type != "provider", "type is "+quote(m.Type)+"; write provider")
-	wrong(m.Entrypoint != "" && !fs.ValidPath(m.Entrypoint),
-		"entrypoint "+quote(m.Entrypoint)+" must be a relative path within the provider, such as dist/index.js")
-	wrong(m.NativeEntrypoint != "" && !fs.ValidPath(m.NativeEntrypoint),
-		"nativeEntrypoint "+quote(m.NativeEntrypoint)+" must be a relative path within the provider, such as bin/{platform}/program")
-	wrong(m.ProviderType != "" && !slices.Contains(providerTypes, m.ProviderType),
+	wrong(m.Type != "provider", "type", "type is "+quote(m.Type)+"; write provider")
+	wrong(m.Entrypoint != "" && !fs.ValidPath(m.Entrypoint), "entrypoint",
+		"entrypoint "+quote(m.Entrypoint)+" must be a relative path within the provider; write one such as dist/index.js")
+	wrong(m.NativeEntrypoint != "" && !fs.ValidPath(m.NativeEntrypoint), "nativeEntrypoint",
+		"nativeEntrypoint "+quote(m.NativeEntrypoint)+" must be a relative path within the provider; write one such as bin/{platform}/program")
+	wrong(m.ProviderType != "" && !slices.Contains(providerTypes, m.ProviderType), "providerType",
 		"providerType is "+quote(m.ProviderType)+"; write one of "+strings.Join(providerTypes, ", "))
-	for _, platform := range m.RuntimePlatforms {
-		wrong(!platformName.MatchString(platform), "runtimePlatforms has "+quote(platform)+"; write a platform such as linux-amd64")
+	for i, platform := range m.RuntimePlatforms {
+		wrong(!platformName.MatchString(platform), item("runtimePlatforms", i), "runtimePlatforms has "+quote(platform)+"; write a platform such as linux-amd64")
 	}
-	wrong(len(m.SupportedSyncModes) == 0, "supportedSyncModes is empty; write at least one of "+strings.Join(syncModes, ", "))
-	for _, mode := range m.SupportedSyncModes {
-		wrong(!slices.Contains(syncModes, mode), "supportedSyncModes has "+quote(mode)+"; write "+strings.Join(syncModes, ", "))
+	wrong(len(m.SupportedSyncModes) == 0, "supportedSyncModes", "supportedSyncModes is empty; write at least one of "+strings.Join(syncModes, ", "))
+	for i, mode := range m.SupportedSyncModes {
+		wrong(!slices.Contains(syncModes, mode), item("supportedSyncModes", i), "supportedSyncModes has "+quote(mode)+"; write "+strings.Join(syncModes, ", "))
 	}
-	wrong(!slices.Contains(m.SupportedSyncModes, m.DefaultSyncMode),
-		"defaultSyncMode is "+quote(m.DefaultSyncMode)+", which supportedSyncModes does not have")
+	wrong(!slices.Contains(m.SupportedSyncModes, m.DefaultSyncMode), "defaultSyncMode",
+		"defaultSyncMode is "+quote(m.DefaultSyncMode)+", which supportedSyncModes does not have; write one that it has")
 	for i, alias := range m.Aliases {
-		wrong(strings.TrimSpace(alias) == "", "aliases has an empty name")
-		wrong(slices.Contains(m.Aliases[:i], alias), "aliases has "+quote(alias)+" twice")
+		wrong(strings.TrimSpace(alias) == "", item("aliases", i), "aliases has an empty name; take it out")
+		wrong(slices.Contains(m.Aliases[:i], alias), item("aliases", i), "aliases has "+quote(alias)+" twice; take one out")
 	}
 	return found
 }
 
-// disagreements are sentences about what the two files say differently.
-func disagreements(first, second *Manifest) []string {
+func item(list string, i int) string { return fmt.Sprintf("%s[%d]", list, i) }
+
+// disagreements are sentences about what the two files say differently, each with its
+// place in the second.
+func disagreements(file string, first, second *document) []string {
 	var found []string
-	differ := func(key string) {
-		found = append(found, key+" differs between "+ProviderFile+" and "+ProvidersFile)
+	differ := func(is bool, key string) {
+		if is {
+			found = append(found, file+":"+second.at.of(key)+": "+key+" differs from the one in "+ProviderFile+"; write the same in both")
+		}
 	}
-	if first.UniqueID != second.UniqueID {
-		differ("unique_id")
+	differ(first.UniqueID != second.UniqueID, "unique_id")
+	differ(first.Version != second.Version, "version")
+	differ(!reflect.DeepEqual(first.Config, second.Config), "config")
+	return found
+}
+
+// warnings are sentences about mistyped keys.
+func (m *document) warnings(file string) []string {
+	var found []string
+	warn := func(key, name string, known []string) {
+		if near, ok := Nearest(name, known); ok {
+			found = append(found, fmt.Sprintf("%s:%s: nobody reads %s; did you mean %s?", file, m.at.of(keyOf(key)), key, near))
+		}
 	}
-	if first.Version != second.Version {
-		differ("version")
+	for _, key := range slices.Sorted(maps.Keys(m.Extra)) {
+		warn(key, key, knownKeys(reflect.TypeFor[Manifest]()))
 	}
-	if !reflect.DeepEqual(first.Config, second.Config) {
-		differ("config")
+	for _, key := range slices.Sorted(maps.Keys(m.Capabilities.Extra)) {
+		warn("capabilities."+key, key, knownKeys(reflect.TypeFor[Capabilities]()))
 	}
 	return found
+}
+
+// knownKeys are the keys that fill a struct.
+func knownKeys(of reflect.Type) (keys []string) {
+	for i := range of.NumField() {
+		if key := of.Field(i).Tag.Get("config"); key != "" && !strings.HasPrefix(key, ",") {
+			keys = append(keys, key)
+		}
+	}
+	return keys
 }

@@ -90,43 +90,6 @@ func TestAMissingConfigurationIsEmpty(t *testing.T) {
 	}
 }
 
-func TestWhatIsWrongInAManifestIsSaid(t *testing.T) {
-	t.Parallel()
-	for _, c := range []struct{ old, new, want string }{
-		{"unique_id: codebolt-sample", "unique_id: 1sample", `unique_id "1sample" must begin with a letter`},
-		{"unique_id: codebolt-sample", "unique_id: a b", "must begin with a letter"},
-		{"unique_id: codebolt-sample\n", "", "unique_id is missing"},
-		{"name: sample\n", "", "name is missing"},
-		{"author: Somebody", "author: ' '", "author is missing"},
-		{"description: A sample\n", "", "description is missing"},
-		{"version: 1.2.3", "version: 1.2", "version is a number; write a text"},
-		{"version: 1.2.3", "version: v1.2.3", "no semantic version"},
-		{"version: 1.2.3", "version: 01.2.3", "no semantic version"},
-		{"type: provider", "type: agent", `type is "agent"; write provider`},
-		{"entrypoint: dist/index.js", "entrypoint: ../index.js", "must be a relative path"},
-		{"entrypoint: dist/index.js", "entrypoint: /index.js", "must be a relative path"},
-		{"runtime: node\n", "", "runtime is missing"},
-		{"supportedSyncModes: [git]", "supportedSyncModes: []", "supportedSyncModes is empty"},
-		{"supportedSyncModes: [git]", "supportedSyncModes: [git, magic]", `supportedSyncModes has "magic"`},
-		{"defaultSyncMode: git", "defaultSyncMode: none", `defaultSyncMode is "none"`},
-		{"aliases: [old-sample]", "aliases: [a, a]", `aliases has "a" twice`},
-		{"aliases: [old-sample]", "aliases: ['']", "aliases has an empty name"},
-		{"tags: [custom-agent]", "tags: custom-agent", "tags is a text; write a list"},
-		{"config:\n", "config: 5\nrest:\n", "config is a number"},
-		{"runtime: node", "runtime: node\nruntime: bun", "not valid YAML"},
-		{"runtime: node", "runtime: [", "not valid YAML"},
-	} {
-		broken := strings.Replace(provider, c.old, c.new, 1)
-		if broken == provider {
-			t.Fatalf("%q is not in the sample", c.old)
-		}
-		_, err := manifest.Load(files(broken, broken), "sample")
-		if !errors.Is(err, wire.Invalid) || !strings.Contains(err.Error(), c.want) {
-			t.Errorf("%q: got %v, want %q", c.new, err, c.want)
-		}
-	}
-}
-
 func TestBothFilesMustAgree(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ old, new, want string }{

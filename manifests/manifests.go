@@ -9,8 +9,11 @@ import (
 	"github.com/codeboltai/codebolt-providers/shared/wire"
 )
 
-//go:embed */codeboltprovider.yaml */providers.yaml
+//go:embed */codeboltprovider.yaml */providers.yaml */settings.schema.json
 var embedded embed.FS
+
+// SchemaFile is the JSON Schema of a provider's configuration, in its folder.
+const SchemaFile = "settings.schema.json"
 
 // Entry is one provider.
 type Entry struct {

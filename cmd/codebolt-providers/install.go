@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -210,8 +211,15 @@ func partsOf(m *manifest.Manifest, folder string) (install.Parts, error) {
 	if err != nil {
 		return install.Parts{}, err
 	}
-	here, dir := install.Here(), filepath.Dir(program)
-	parts := install.Parts{Manifests: manifests.Files(folder), Program: "codebolt-provider-" + folder}
+	here, dir, files := install.Here(), filepath.Dir(program), manifests.Files(folder)
+	schema, err := fs.ReadFile(files, manifests.SchemaFile)
+	if err != nil {
+		return install.Parts{}, err
+	}
+	parts := install.Parts{
+		Manifests: files, Program: "codebolt-provider-" + folder,
+		Documents: map[string][]byte{manifests.SchemaFile: schema},
+	}
 	add := func(name string) {
 		parts.Programs = append(parts.Programs, install.Program{Platform: here, Name: name, Path: filepath.Join(dir, name)})
 	}

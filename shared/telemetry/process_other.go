@@ -1,0 +1,5 @@
+//go:build !linux && !darwin && !windows
+
+package telemetry
+
+func ownUsage() (usage, bool) { return usage{}, false }

@@ -155,7 +155,10 @@ func serve(ctx context.Context, o options, stdout *os.File, log *slog.Logger) er
 		return err
 	}
 	defer audit.Close()
+	tracer := trace(ctx, o, log)
+	defer closeTracer(tracer, log)
 	host, err := agenthost.New(agenthost.Options{
+		Tracer: tracer,
 		Agents: agenthost.AgentRules{
 			Roots: o.agents.Roots, Store: filepath.Join(o.dir, "agents"), DownloadHosts: o.agents.DownloadHosts, Env: o.agents.Env,
 			Policy: policy, Audit: audit, Network: o.agents.Network, CommandTimeout: time.Duration(o.agents.CommandTimeoutMS) * time.Millisecond,

@@ -65,6 +65,10 @@ type Agent struct {
 	// Say gives a frame to the agent, and Tell one to the platform. Both may wait, and
 	// are called from several goroutines.
 	Say, Tell func(frame []byte)
+	// Watch hears of each request that is answered here, before it is carried out, and
+	// the function it returns of its end, unless the Caller is closed before. Neither may
+	// wait. Nil watches nothing.
+	Watch func(head wire.Header, frame []byte) (ended func(error))
 }
 
 // Caller is one agent whose requests are answered. Its methods are safe for concurrent
@@ -121,6 +125,7 @@ type request struct {
 	wire.Header
 	frame []byte
 	verb  verb
+	ended func(error) // see Agent.Watch; never nil
 }
 
 // verb is a kind of request that is answered here.
@@ -156,7 +161,10 @@ func (c *Caller) Serve(head wire.Header, frame []byte) bool {
 	if !ok {
 		return false
 	}
-	r := &request{Header: head, frame: frame, verb: v}
+	r := &request{Header: head, frame: frame, verb: v, ended: func(error) {}}
+	if c.agent.Watch != nil {
+		r.ended = c.agent.Watch(head, frame)
+	}
 	if v.apart != nil {
 		v.apart(c.ctx, c, r)
 		return true
@@ -164,6 +172,7 @@ func (c *Caller) Serve(head wire.Header, frame []byte) bool {
 	select {
 	case c.lane <- r:
 	case <-c.ctx.Done():
+		r.ended(c.ctx.Err())
 	}
 	return true
 }
@@ -183,6 +192,7 @@ func (c *Caller) serveLane() {
 func (c *Caller) carryOut(r *request) {
 	var body any
 	err := c.allow(c.ctx, r)
+	defer func() { r.ended(err) }()
 	if err == nil {
 		body, err = r.verb.do(c.ctx, c, r)
 	}

@@ -68,6 +68,7 @@ type command struct {
 	quiet          bool   // success without output has an empty message
 	interrupted    chan struct{}
 	over           bool          // it has ended, and only that is still to be said; under terminal.mu
+	err            error         // why it failed, for Agent.Watch
 	turn, answered chan struct{} // of commands without a requestId: when to begin; what ends the turn
 }
 
@@ -108,6 +109,7 @@ func (m *command) enter() bool {
 
 // leave forgets a command that has been answered.
 func (m *command) leave() {
+	defer m.r.ended(m.err)
 	t := &m.c.terminal
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -119,6 +121,15 @@ func (m *command) leave() {
 		close(t.settled)
 		t.settled = nil
 	}
+}
+
+// Commands is how many commands of the agent are at work, wait, or have left something
+// running.
+func (c *Caller) Commands() int {
+	t := &c.terminal
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return len(t.commands) + t.left
 }
 
 // keep counts the commands of which something still runs.
@@ -239,6 +250,7 @@ func (m *command) finish(status int, out *capture) {
 // fail tells of a command that did not run or not to its end. Its status is what a
 // shell would give it.
 func (m *command) fail(status int, err error, out *capture) {
+	m.err = err
 	end := commandEnd{Type: typeError, ExitCode: status, Problem: wire.ProblemOf(err)}
 	end.Message = end.Error
 	out.describe(&end)
@@ -301,5 +313,6 @@ func interrupt(_ context.Context, c *Caller, r *request) {
 		break
 	}
 	t.mu.Unlock()
+	r.ended(nil)
 	c.spawn(func() { c.answer(r, body, nil) })
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/codeboltai/codebolt-providers/shared/agentfolder"
+	"github.com/codeboltai/codebolt-providers/shared/telemetry"
 	"github.com/codeboltai/codebolt-providers/shared/wire"
 )
 
@@ -42,8 +43,10 @@ type Report struct {
 	Workspace  string
 	InstanceID string // of this run
 	Envelope   []byte // the whole message that starts it
-	h          *Host
-	a          *agent
+	// Trace is where in a trace the agent works; the zero Context when there is none.
+	Trace telemetry.Context
+	h     *Host
+	a     *agent
 }
 
 // Started tells that the agent runs as process pid.
@@ -77,6 +80,7 @@ func (r Report) Output(stream string, data []byte) {
 func (r Report) Ended(end wire.ProcessStopped) {
 	end.Type, end.AgentID, end.AgentInstanceID = wire.TypeProcessStopped, r.a.id, r.a.instance
 	end.ThreadID, end.MessageID, end.Timestamp = r.a.thread, r.a.message, time.Now().UnixMilli()
+	r.a.span.End(end.Err())
 	r.h.record(r.a, event{end: &end, last: true})
 }
 
@@ -86,7 +90,8 @@ type agent struct {
 	parent                        string // the provider's connection that asked for it
 
 	run     Agent
-	speaker *speaker // when it is one
+	speaker *speaker        // when it is one
+	span    *telemetry.Span // of its first message
 	started *wire.AgentStarted
 	ended   bool
 	events  []event
@@ -172,6 +177,7 @@ func (h *Host) record(a *agent, ev event) {
 	for len(a.events) > 1 && h.droppable(a) {
 		a.drop()
 	}
+	h.meters.heard()
 	h.moved.Broadcast()
 }
 
@@ -229,14 +235,15 @@ func (h *Host) waitForReaders(a *agent, cost int) {
 // prompt starts the agent that a message selects. Whatever comes of it, exactly
 // one processStoped follows.
 func (h *Host) prompt(m *wire.MessageResponse, envelope []byte, parent string) {
-	if h.further(m, envelope) {
+	envelope, trace, span := h.works(m, envelope)
+	if h.further(m, envelope, span) {
 		return
 	}
-	a := &agent{parent: parent, instance: uuid.NewString(), thread: m.Message.ThreadID, message: m.MessageID, offsets: map[string]int64{}, done: make(chan struct{})}
+	a := &agent{parent: parent, span: span, instance: uuid.NewString(), thread: m.Message.ThreadID, message: m.MessageID, offsets: map[string]int64{}, done: make(chan struct{})}
 	if a.message == "" {
 		a.message = m.Message.MessageID
 	}
-	r := Report{h: h, a: a, Environ: h.opt.Environ, Workspace: h.opt.Workspace, InstanceID: a.instance, Envelope: envelope}
+	r := Report{h: h, a: a, Environ: h.opt.Environ, Workspace: h.opt.Workspace, InstanceID: a.instance, Envelope: envelope, Trace: trace}
 	selected := m.Message.SelectedAgent
 	if selected != nil {
 		a.id = selected.ID
@@ -312,7 +319,7 @@ func (h *Host) untold(a *agent) bool {
 
 // further gives a message to the agent that it selects when that runs and takes
 // messages; false when one is to be started.
-func (h *Host) further(m *wire.MessageResponse, envelope []byte) bool {
+func (h *Host) further(m *wire.MessageResponse, envelope []byte, span *telemetry.Span) bool {
 	for _, a := range h.running() {
 		selected := m.Message.SelectedAgent
 		if a.speaker == nil || selected != nil && selected.ID != a.id || selected == nil && (m.Message.ThreadID == "" || m.Message.ThreadID != a.thread) {
@@ -322,7 +329,7 @@ func (h *Host) further(m *wire.MessageResponse, envelope []byte) bool {
 		if id == "" {
 			id = m.Message.MessageID
 		}
-		if a.speaker.further(message{id, m.Message.ThreadID}, envelope) {
+		if a.speaker.further(message{id, m.Message.ThreadID, span}, envelope) {
 			return true
 		}
 	}

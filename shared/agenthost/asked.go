@@ -1,8 +1,10 @@
 package agenthost
 
 import (
+	"context"
 	"sync"
 
+	"github.com/codeboltai/codebolt-providers/shared/telemetry"
 	"github.com/codeboltai/codebolt-providers/shared/wire"
 )
 
@@ -20,6 +22,7 @@ type question struct {
 	inner       wire.ID // the request's id as the agent wrote it; "" for none
 	outer       wire.ID // the id that the platform sees
 	typ, action string
+	span        *telemetry.Span // until the answer
 
 	answered bool   // under switchboard.mu
 	by       string // type of the answer
@@ -35,13 +38,13 @@ type switchboard struct {
 // ask enters a request. Its outer id is the agent's own, unless it has none or one that
 // is in use: no agent can bring another's answer to itself by guessing its id. It
 // returns nil when the agent has asked too much.
-func (s *switchboard) ask(a *speaker, head wire.Header) *question {
+func (s *switchboard) ask(a *speaker, head wire.Header, span *telemetry.Span) *question {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if a.waiting >= maxAsked {
 		return nil
 	}
-	q := &question{agent: a, inner: head.RequestID, outer: head.RequestID, typ: head.Type}
+	q := &question{agent: a, inner: head.RequestID, outer: head.RequestID, typ: head.Type, span: span}
 	if s.all[q.outer] != nil {
 		q.outer = ""
 	}
@@ -92,6 +95,7 @@ func (s *switchboard) leave(a *speaker) {
 	for id, q := range s.all {
 		if q.agent == a {
 			q.answered = true
+			q.span.End(context.Canceled)
 			delete(s.all, id)
 		}
 	}

@@ -17,8 +17,9 @@ import (
 )
 
 // withheld are variables of the runtime's environment that agents do not get:
-// they are how a provider finds its server.
+// they are how a provider finds its server, and what it shows to a receiver of traces.
 var withheld = map[string]bool{
+	"OTEL_EXPORTER_OTLP_HEADERS": true, "OTEL_EXPORTER_OTLP_TRACES_HEADERS": true,
 	wire.EnvServerPort: true, wire.EnvServerHost: true, wire.EnvEnvironmentConfig: true, "threadToken": true, "agentId": true, "parentId": true,
 }
 
@@ -105,10 +106,10 @@ func (s commands) environ(r Report, extra map[string]string) []string {
 
 // own are the variables by which an agent knows its environment, and is known.
 func own(r Report, name, instance string) []string {
-	return []string{
+	return append([]string{
 		"CODEBOLT_WORKSPACE=" + r.Workspace, "CODEBOLT_ENVIRONMENT_NAME=" + name,
 		wire.EnvAgentInstance + "=" + r.InstanceID, wire.EnvRuntimeInstance + "=" + instance,
-	}
+	}, r.Trace.Environ()...)
 }
 
 // lookUp finds a program as a shell would, in the PATH the command will have.

@@ -66,6 +66,7 @@ func (s *speaker) heard(frame []byte) {
 
 // refuse answers what is not passed on.
 func (s *speaker) refuse(head wire.Header, why error) {
+	s.h.meters.messages.Add(1, outcomeRefused)
 	refusal := wire.AgentRefusal{Type: wire.TypeError, RequestID: head.RequestID, Problem: wire.ProblemOf(why), Message: why.Error()}
 	if head.Action != "" {
 		refusal.Type = head.Action + "Response"
@@ -108,9 +109,12 @@ func (s *speaker) next(head wire.Header) {
 
 // ask passes a request on to the platform.
 func (s *speaker) ask(head wire.Header, frame []byte) {
-	q := s.h.asked.ask(s, head)
+	span := s.asks(head, frame)
+	q := s.h.asked.ask(s, head, span)
 	if q == nil {
-		s.refuse(head, wire.Errorf(wire.Unavailable, "%d requests of this agent have no answer yet", maxAsked))
+		why := wire.Errorf(wire.Unavailable, "%d requests of this agent have no answer yet", maxAsked)
+		span.End(why)
+		s.refuse(head, why)
 		return
 	}
 	q.action = head.Action
@@ -123,6 +127,7 @@ func (s *speaker) tell(frame []byte) { s.h.record(s.a, event{frame: frame}) }
 // relay passes a message on to the platform as the agent's, whoever it says it is.
 func (s *speaker) relay(head wire.Header, frame []byte, q *question) {
 	members := map[string]any{"agentId": s.a.id, "agentInstanceId": s.a.instance}
+	s.passed(members, frame, q)
 	switch {
 	case q != nil && q.outer != q.inner:
 		members["requestId"] = q.outer
@@ -132,6 +137,7 @@ func (s *speaker) relay(head wire.Header, frame []byte, q *question) {
 	if head.Type == wire.TypeProcessStopped {
 		if m, ok := s.done(); ok {
 			members["messageId"], members["threadId"] = m.id, m.thread
+			s.ended(m, frame)
 		}
 	}
 	out, err := wire.With(frame, members)
@@ -156,6 +162,7 @@ func (q *question) deliver(frame []byte) {
 		}
 		frame = back
 	}
+	q.span.End(nil)
 	q.agent.Deliver(frame)
 	if q.inner == "" {
 		q.agent.next(wire.Header{Type: q.typ, Action: q.action})

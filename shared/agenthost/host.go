@@ -18,6 +18,7 @@ import (
 
 	"github.com/codeboltai/codebolt-providers/shared/agentcall"
 	"github.com/codeboltai/codebolt-providers/shared/link"
+	"github.com/codeboltai/codebolt-providers/shared/telemetry"
 	"github.com/codeboltai/codebolt-providers/shared/wire"
 	"github.com/codeboltai/codebolt-providers/shared/workspace"
 )
@@ -51,7 +52,9 @@ type Options struct {
 	Agents AgentRules
 	// Starters start further kinds of agent, by agentType.
 	Starters map[string]Starter
-	Log      *slog.Logger // nil logs nothing
+	// Tracer gets spans of what agents work on and ask; nil traces nothing.
+	Tracer *telemetry.Tracer
+	Log    *slog.Logger // nil logs nothing
 }
 
 // AgentRules are the rules for agents that connect and speak, as those with the SDK do.
@@ -87,6 +90,7 @@ type Host struct {
 
 	endpoint *endpoint
 	asked    switchboard
+	meters   meters
 
 	ctx    context.Context // ends when agents are to be stopped
 	cancel context.CancelFunc
@@ -138,6 +142,7 @@ func New(o Options) (*Host, error) {
 	if err != nil {
 		return nil, errors.Join(err, files.Close())
 	}
+	h.meters = newMeters(h)
 	h.endpoint = newEndpoint(h)
 	h.ctx, h.cancel = context.WithCancel(context.Background())
 	h.links = &link.Acceptor{
@@ -236,8 +241,8 @@ func (h *Host) ownerless() <-chan struct{} {
 	return gone
 }
 
-// ServeHTTP implements http.Handler: GET /health, POST /shutdown, and WebSockets
-// everywhere else.
+// ServeHTTP implements http.Handler: GET /health, /status and /metrics, POST /shutdown,
+// and WebSockets everywhere else.
 func (h *Host) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	known := h.authorized(r)
 	switch {
@@ -245,6 +250,10 @@ func (h *Host) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.serveHealth(w, known)
 	case !known:
 		http.Error(w, "show the token: Authorization: Bearer …", http.StatusUnauthorized)
+	case r.URL.Path == "/status" && r.Method == http.MethodGet:
+		h.serveStatus(w)
+	case r.URL.Path == "/metrics" && r.Method == http.MethodGet:
+		h.meters.serve(w)
 	case r.URL.Path == "/shutdown" && r.Method == http.MethodPost:
 		w.WriteHeader(http.StatusAccepted)
 		h.Shutdown()

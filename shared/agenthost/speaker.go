@@ -14,6 +14,7 @@ import (
 
 	"github.com/codeboltai/codebolt-providers/shared/agentcall"
 	"github.com/codeboltai/codebolt-providers/shared/link"
+	"github.com/codeboltai/codebolt-providers/shared/telemetry"
 	"github.com/codeboltai/codebolt-providers/shared/wire"
 )
 
@@ -44,7 +45,10 @@ type launch struct {
 }
 
 // message is one that an agent works on.
-type message struct{ id, thread string }
+type message struct {
+	id, thread string
+	span       *telemetry.Span
+}
 
 // speaker is an agent that connects and speaks, as those with the SDK do. It lives on
 // when it has done what a message wants, and is given the next one.
@@ -92,14 +96,14 @@ func (h *Host) speak(ctx context.Context, r Report, prepare func(context.Context
 	if h.speakers() >= maxSpeakers {
 		return nil, wire.Errorf(wire.Unavailable, "start the agent: %d agents run already", maxSpeakers)
 	}
-	s.queue, s.open = [][]byte{r.Envelope}, []message{{r.a.message, r.a.thread}}
+	s.queue, s.open = [][]byte{r.Envelope}, []message{{r.a.message, r.a.thread, r.a.span}}
 	s.life, s.end = context.WithCancel(context.WithoutCancel(ctx))
 	port, err := h.endpoint.expect(s)
 	if err != nil {
 		s.end()
 		return nil, err
 	}
-	s.caller = h.calls.Caller(agentcall.Agent{ID: s.a.id, InstanceID: s.a.instance, ThreadID: s.a.thread, Say: s.say, Tell: s.tell})
+	s.caller = h.calls.Caller(agentcall.Agent{ID: s.a.id, InstanceID: s.a.instance, ThreadID: s.a.thread, Say: s.say, Tell: s.tell, Watch: s.served})
 	h.mu.Lock()
 	s.a.speaker = s
 	h.mu.Unlock()
@@ -391,6 +395,9 @@ func (s *speaker) over(end wire.ProcessStopped) {
 		cut(l)
 	}
 	end.Synthetic = true
+	for _, m := range open {
+		m.span.End(end.Err())
+	}
 	if len(open) == 0 {
 		s.h.record(s.a, event{last: true, frame: encode(&wire.Notification{
 			Type: wire.TypeNotification, Action: wire.ActionAgentGone, Timestamp: time.Now().UnixMilli(),

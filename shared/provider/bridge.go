@@ -37,13 +37,15 @@ type bridge struct {
 
 	agents agentBook
 	relay  relay // what the runtime says
+	access *RuntimeAccess
+	before bool // it was connected once; for onUp, which is called by one goroutine
 }
 
 // connectBridge connects to the environment's runtime and waits for its
 // greeting.
 func connectBridge(ctx context.Context, s *session, req *OpenRequest, env Environment) (*bridge, error) {
 	access := env.Runtime()
-	b := &bridge{s: s, ready: make(chan struct{})}
+	b := &bridge{s: s, ready: make(chan struct{}), access: access}
 	b.deaf, b.deafen = context.WithCancel(s.ctx)
 	b.relay.ctx, b.relay.to, b.relay.log = b.deaf, s.link, s.log
 	client, err := runtime.Connect(ctx, runtime.ClientOptions{
@@ -87,6 +89,10 @@ func (b *bridge) onUp(greeting wire.Registered, _ bool) {
 	}
 	b.why = nil
 	b.mu.Unlock()
+	if b.before {
+		b.s.observed.Load().reconnected(peerRuntime)
+	}
+	b.before = true
 	b.s.heartNow()
 }
 
@@ -155,6 +161,7 @@ func (b *bridge) health() Health {
 // fromRuntime passes a message of the runtime on to the server.
 func (b *bridge) fromRuntime(head wire.Header, m link.Message) {
 	b.agents.saw(head, m.Data)
+	b.s.observed.Load().relayed(toServer, len(m.Data))
 	b.relay.pass(m)
 }
 
@@ -164,6 +171,7 @@ func (b *bridge) send(frame []byte) error {
 	if err != nil {
 		return err
 	}
+	b.s.observed.Load().relayed(toRuntime, len(stamped))
 	return b.client.Send(stamped)
 }
 

@@ -51,6 +51,7 @@ type job struct {
 	// caller go on when one takes longer after all; without it none is quick.
 	quick bool
 	yield func()
+	seen  *seen // its end is told to it; nil when nobody watches
 }
 
 // dispatcher runs jobs concurrently under three rules: answers to one action
@@ -327,6 +328,7 @@ func (d *dispatcher) settle(place *answer, result any, err error) {
 		return
 	}
 	place.frame, place.ready = frame, true
+	j.seen.end(err)
 	d.moved += len(frame)
 	d.unsent += len(frame)
 	from := d.lanes[j.verb.Response]

@@ -265,7 +265,7 @@ func (h *Host) spawnSpec() runtime.Spec {
 	spec := runtime.Spec{
 		Program: h.set.Runtime.Path, Workspace: rec.Path, Name: h.name, Dir: h.runDir,
 		OwnerTimeout: h.set.Runtime.OwnerTimeout, StartTimeout: h.set.Timeouts.AgentServerStartup,
-		Protected: h.spec.Protected, Env: portBlock(rec.Resource), Agents: h.set.Agents.rules(),
+		Protected: h.spec.Protected, Env: append(portBlock(rec.Resource), h.traced()...), Agents: h.set.Agents.rules(),
 	}
 	if rec.Runtime != nil {
 		spec.Instance = rec.Runtime.InstanceID

@@ -355,6 +355,7 @@ func (l *lifecycle) doStart(ctx context.Context, start *wire.ProviderStart) outc
 	if keys := req.unknownKeys(); len(keys) > 0 {
 		req.Warn("unknown configuration keys: " + strings.Join(keys, ", "))
 	}
+	l.s.observed.Load().publish(RunDir(req.Store, o.env.Resource()), log)
 	o.result = startResult(req, o.env, access)
 	log.Info("started", "resource", string(o.env.Resource()), "attached", o.result.Attached, "ms", time.Since(begun).Milliseconds())
 	return outcome{result: o.result, opened: o}
@@ -400,6 +401,7 @@ func (l *lifecycle) doStop(ctx context.Context, o *opened, c command) outcome {
 	// What is under way, and a runtime that does not listen, must leave time for
 	// letting go itself.
 	part := o.req.Settings.Timeouts.Cleanup / 3
+	l.s.observed.Load().withdraw()
 	shortly(ctx, part, l.s.dispatch.drain)
 	if o.bridge != nil {
 		shortly(ctx, part, o.bridge.close)

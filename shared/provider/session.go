@@ -52,6 +52,7 @@ type session struct {
 	followUps   atomic.Bool
 	malformed   rate.Sometimes
 	unread      rate.Sometimes
+	observed    atomic.Pointer[observation] // nil: nothing is traced or counted
 
 	over     chan struct{} // closed when the session is to end
 	overOnce sync.Once
@@ -109,6 +110,7 @@ func (s *session) openRequest(start *wire.ProviderStart) (*OpenRequest, error) {
 		p.Message = s.redactor.String(p.Message)
 		s.sendJSON(wire.Notification{Type: wire.TypeNotification, Action: wire.ActionProgress, Data: p, Timestamp: time.Now().UnixMilli()})
 	}
+	s.observe(req)
 	s.legacyDiff.Store(req.Settings.LegacyDiffError)
 	s.keepRunning.Store(req.Settings.KeepRunning)
 	s.followUps.Store(req.Settings.ForwardFollowUps)
@@ -143,6 +145,9 @@ func (s *session) run(ctx context.Context, endpoint wire.Endpoint) error {
 		Up: func(up link.Up) {
 			<-ready
 			s.log.Info("connected", "generation", up.Generation)
+			if up.Generation > 1 {
+				s.observed.Load().reconnected(peerServer)
+			}
 			if s.heart.beats() {
 				s.heartNow()
 			}
@@ -171,6 +176,7 @@ func (s *session) run(ctx context.Context, endpoint wire.Endpoint) error {
 	bye, cancel := context.WithTimeout(s.ctx, 2*time.Second)
 	defer cancel()
 	_ = s.link.Close(bye) // a server that does not take the rest is not our failure
+	s.observed.Load().close(s.log)
 	return s.cause
 }
 
@@ -229,7 +235,9 @@ func (s *session) receive(m link.Message) {
 		s.forward(head, m.Data)
 	case verb.Kind == wire.Ack:
 	case !s.def.supports(verb.Type):
-		s.refuse(verb, head, m.Data, s.unsupported(verb.Type))
+		err := s.unsupported(verb.Type)
+		s.arrived(verb, head, m.Data).end(err)
+		s.refuse(verb, head, m.Data, err)
 	default:
 		s.handle(verb, head, m)
 	}
@@ -258,6 +266,7 @@ func (s *session) handle(verb wire.Verb, head wire.Header, m link.Message) {
 
 func (s *session) lifecycle(verb wire.Verb, head wire.Header, frame []byte) {
 	id := head.RequestID
+	seen := s.arrived(verb, head, frame)
 	c := command{reply: once(func(result any, err error) { s.answer(verb, id, result, err) })}
 	switch verb.Type {
 	case wire.TypeProviderStart:
@@ -290,6 +299,7 @@ func (s *session) lifecycle(verb wire.Verb, head wire.Header, frame []byte) {
 		c.kind = cmdRestart
 		c.reply = once(func(_ any, err error) { s.restarted(id, restart, err) })
 	}
+	c.reply = seen.before(c.reply)
 	// The lifecycle's goroutine takes commands at once, whatever is under way.
 	s.life.ask(c)
 }
@@ -308,7 +318,7 @@ func (s *session) file(verb wire.Verb, head wire.Header, m link.Message) {
 	if err == nil {
 		err = wire.Unmarshal(m.Data, req)
 	}
-	j := job{verb: verb, id: head.RequestID, deadline: time.Minute, yield: m.Release}
+	j := job{verb: verb, id: head.RequestID, deadline: time.Minute, yield: m.Release, seen: s.arrived(verb, head, m.Data)}
 	if err == nil {
 		j.deadline = o.req.Settings.Timeouts.FileOperations
 		j.paths, j.write = o.files.Touches(verb.Type, req)
@@ -325,7 +335,7 @@ func (s *session) file(verb wire.Verb, head wire.Header, m link.Message) {
 
 func (s *session) review(verb wire.Verb, head wire.Header, frame []byte) {
 	o, err := s.life.open()
-	j := job{verb: verb, id: head.RequestID, deadline: time.Minute}
+	j := job{verb: verb, id: head.RequestID, deadline: time.Minute, seen: s.arrived(verb, head, frame)}
 	if err == nil {
 		j.deadline = o.req.Settings.Timeouts.Review
 	}
@@ -352,10 +362,13 @@ func (s *session) review(verb wire.Verb, head wire.Header, frame []byte) {
 // agent hands a prompt to the runtime. It is answered when the runtime's link
 // has it; what becomes of the agent, the runtime says itself.
 func (s *session) agent(verb wire.Verb, head wire.Header, frame []byte) {
-	s.answer(verb, head.RequestID, nil, s.startAgent(frame))
+	seen := s.arrived(verb, head, frame)
+	err := s.startAgent(frame, seen)
+	seen.end(err)
+	s.answer(verb, head.RequestID, nil, err)
 }
 
-func (s *session) startAgent(frame []byte) error {
+func (s *session) startAgent(frame []byte, seen *seen) error {
 	o, err := s.life.open()
 	if err != nil {
 		return err
@@ -377,14 +390,15 @@ func (s *session) startAgent(frame []byte) error {
 		}
 	}
 	o.bridge.agents.prompted(req.UserMessage)
-	return o.bridge.send(req.UserMessage)
+	return s.sendTraced(o.bridge, prompt, req.UserMessage, seen.within(frame, req.UserMessage))
 }
 
 func (s *session) control(verb wire.Verb, head wire.Header, frame []byte) {
+	seen := s.arrived(verb, head, frame)
 	if verb.Type == wire.TypeProspectivePath {
 		req := &wire.ProspectivePath{}
 		err := wire.Unmarshal(frame, req)
-		s.dispatch.submit(job{verb: verb, id: head.RequestID, deadline: time.Minute, run: func(ctx context.Context) (any, error) {
+		s.dispatch.submit(job{verb: verb, id: head.RequestID, deadline: time.Minute, seen: seen, run: func(ctx context.Context) (any, error) {
 			if err != nil {
 				return nil, err
 			}
@@ -401,7 +415,9 @@ func (s *session) control(verb wire.Verb, head wire.Header, frame []byte) {
 		return
 	}
 	req := &wire.HeartbeatRequest{}
-	if err := wire.Unmarshal(frame, req); err != nil {
+	err := wire.Unmarshal(frame, req)
+	seen.end(err)
+	if err != nil {
 		s.refuse(verb, head, frame, err)
 		return
 	}
@@ -419,7 +435,7 @@ func (s *session) forward(head wire.Header, frame []byte) {
 		err = wire.Errorf(wire.Unsupported, "this environment has no runtime")
 	}
 	if err == nil {
-		err = o.bridge.send(frame)
+		err = s.forwardTraced(o.bridge, head, frame)
 	}
 	if err == nil {
 		return
@@ -517,6 +533,7 @@ func (s *session) sendJSON(message any) {
 // a reconnect would tell the past.
 func (s *session) sendBeat(message any) {
 	if s.link.Status().Connected {
+		s.observed.Load().beat(message)
 		s.sendJSON(message)
 	}
 }

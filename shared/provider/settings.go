@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"errors"
 	"os"
 	"time"
 
@@ -32,6 +33,9 @@ type Settings struct {
 	Runtime RuntimeSettings `config:"runtime"`
 	Agents  AgentSettings   `config:"agents"`
 
+	Telemetry TelemetrySettings `config:"telemetry"`
+	Metrics   MetricsSettings   `config:"metrics"`
+
 	// ForwardFollowUps passes messageResponse messages of the server on to the
 	// runtime; the Node SDK drops them.
 	ForwardFollowUps bool `config:"forwardFollowUps"`
@@ -55,6 +59,22 @@ type RuntimeSettings struct {
 	Command []string `config:"command"`
 	// OwnerTimeout is how long a runtime goes on when no provider is connected.
 	OwnerTimeout time.Duration `config:"ownerTimeout"`
+}
+
+// TelemetrySettings say where spans go. Without them, the OTEL_ variables of the
+// provider's environment do.
+type TelemetrySettings struct {
+	// Endpoint is the base URL of an OTLP/HTTP receiver, as seen from this machine.
+	Endpoint string `config:"endpoint"`
+	// RuntimeEndpoint is the same as seen from the runtime. A runtime on this machine has
+	// Endpoint when it is ""; one elsewhere traces nothing then.
+	RuntimeEndpoint string `config:"runtimeEndpoint"`
+}
+
+// MetricsSettings say where numbers are shown.
+type MetricsSettings struct {
+	// Listen is an address on loopback, such as 127.0.0.1:0; "" shows none.
+	Listen string `config:"listen"`
 }
 
 // AgentSettings are the rules for agents that use the SDK. Paths are those of the
@@ -142,6 +162,9 @@ func (s *Settings) check() error {
 		return wire.Errorf(wire.Invalid, "configuration: snapshot is %q, which is no snapshot's id; codebolt-providers snapshots lists those there are", s.Snapshot)
 	}
 	if err := s.Agents.check(); err != nil {
+		return err
+	}
+	if err := errors.Join(s.Telemetry.check(), s.Metrics.check()); err != nil {
 		return err
 	}
 	if s.AgentServerPort < 0 || s.AgentServerPort > 65535 {

@@ -114,6 +114,36 @@ func (c Caller) Health(ctx context.Context) (wire.RuntimeHealth, error) {
 	return h, nil
 }
 
+// Status asks the runtime what runs in it, and answers within Limit. Another agent server
+// than codebolt-runtime does not tell, which is an error.
+func (c Caller) Status(ctx context.Context) (wire.RuntimeStatus, error) {
+	var st wire.RuntimeStatus
+	body, err := c.look(ctx, "/status")
+	if err == nil {
+		err = wire.Unmarshal(body, &st)
+	}
+	if err != nil {
+		return st, fmt.Errorf("status of the runtime: %w", err)
+	}
+	return st, nil
+}
+
+// Metrics are the runtime's numbers in Prometheus' text format. It answers and fails as
+// Status does.
+func (c Caller) Metrics(ctx context.Context) ([]byte, error) {
+	body, err := c.look(ctx, "/metrics")
+	if err != nil {
+		return nil, fmt.Errorf("metrics of the runtime: %w", err)
+	}
+	return body, nil
+}
+
+func (c Caller) look(ctx context.Context, path string) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, cmp.Or(c.Limit, healthLimit))
+	defer cancel()
+	return c.request(ctx, http.MethodGet, path)
+}
+
 // Shutdown asks the runtime to end. It returns when the runtime has said that it
 // will.
 func (c Caller) Shutdown(ctx context.Context) error {

@@ -267,6 +267,29 @@ type SnapshotExported struct {
 	Extra            Extra `json:",embed"`
 }
 
+// RuntimeStatus is the body of the runtime's GET /status, for whoever shows the token. An
+// extension of codebolt-runtime.
+type RuntimeStatus struct {
+	Agents    []AgentStatus `json:"agents"`    // that run
+	Questions int           `json:"questions"` // of agents that nobody has answered
+	Commands  int           `json:"commands"`  // of agents that run or wait
+	History   int64         `json:"history"`   // bytes kept of what agents said and printed
+	// Heard is when an agent last said or printed something or ended.
+	Heard Time  `json:"heard,omitzero"`
+	Extra Extra `json:",embed"`
+}
+
+// AgentStatus is one running agent.
+type AgentStatus struct {
+	ID         string `json:"id"`
+	InstanceID string `json:"instanceId"`
+	ThreadID   string `json:"threadId,omitzero"`
+	PID        int    `json:"pid,omitzero"` // as its environment counts
+	// Working tells that it works on a message, rather than waiting for the next.
+	Working   bool `json:"working"`
+	Questions int  `json:"questions,omitzero"`
+}
+
 // RuntimeHealth is the body of the runtime's GET /health. An upstream runtime
 // sends the first members; InstanceID is codebolt-runtime's and only told to a
 // caller who shows the token.

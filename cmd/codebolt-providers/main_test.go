@@ -27,7 +27,7 @@ var programs string
 func TestMain(m *testing.M) {
 	programtest.AtOnce(2)
 	os.Exit(programtest.Main(withDaemon{m}, &programs, map[string]string{
-		"codebolt-providers": ".", "codebolt-runtime": "../codebolt-runtime",
+		"codebolt-providers": ".", "codebolt-runtime": "../codebolt-runtime", "talker": "../../conformance/stage/talker",
 		"codebolt-provider-gitworktree": "../../providers/gitworktree", "codebolt-provider-local": "../../providers/local",
 		"codebolt-provider-docker": "../../providers/docker", "codebolt-provider-remoteserver": "../../providers/remoteserver",
 	}))

@@ -2,6 +2,7 @@ package provider
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 
 	"github.com/codeboltai/codebolt-providers/shared/runtime"
@@ -10,6 +11,10 @@ import (
 )
 
 const metricsPrefix = "codebolt_provider_"
+
+// MetricLastHeartbeat is the name of the number that tells when a provider last sent a
+// heartbeat, in seconds since 1970.
+const MetricLastHeartbeat = metricsPrefix + "last_heartbeat_timestamp_seconds"
 
 // The values of labels.
 const (
@@ -34,12 +39,14 @@ type meters struct {
 	bytes      *telemetry.Counter
 	reconnects *telemetry.Counter
 	heartbeats *telemetry.Counter
+	beaten     *atomic.Int64 // when the last was sent; seconds since 1970, 0 for never
 }
 
 func newMeters(s *session) *meters {
 	r := &telemetry.Registry{}
 	m := &meters{
 		registry:   r,
+		beaten:     new(atomic.Int64),
 		requests:   r.Counter(metricsPrefix+"requests_total", "Requests of the server by type and outcome: ok or the kind of the error.", "type", "outcome"),
 		durations:  r.Histogram(metricsPrefix+"request_duration_seconds", "Time from a request's arrival to its answer.", requestBuckets, "type"),
 		messages:   r.Counter(metricsPrefix+"messages_relayed_total", "Messages passed on between server and runtime.", "direction"),
@@ -53,7 +60,12 @@ func newMeters(s *session) *meters {
 	}
 	m.reconnects.Add(0, peerServer)
 	m.reconnects.Add(0, peerRuntime)
-	r.Func(func(w *telemetry.Writer) { writeState(w, s) })
+	r.Func(func(w *telemetry.Writer) {
+		writeState(w, s)
+		if last := m.beaten.Load(); last != 0 {
+			w.Gauge(MetricLastHeartbeat, "When the last heartbeat was sent, since unix epoch in seconds.", float64(last))
+		}
+	})
 	r.Process("")
 	r.Func(func(w *telemetry.Writer) { w.Raw(runtimeMetrics(s)) })
 	return m
@@ -152,6 +164,7 @@ func (o *observation) beat(message any) {
 	if !o.counts() {
 		return
 	}
+	o.beaten.Store(time.Now().Unix())
 	switch message.(type) {
 	case wire.ProviderHeartbeat:
 		o.heartbeats.Add(1, "provider")

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"math/rand/v2"
 	"os"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -79,7 +80,8 @@ func tryLock(path string) (*Lock, error) {
 	}
 	// Who holds it is for people who wait; the lock itself does not need it.
 	if err := f.Truncate(0); err == nil {
-		_, _ = fmt.Fprintf(f, "%d\n", os.Getpid())
+		started, _ := ProcessStarted(os.Getpid())
+		_, _ = fmt.Fprintf(f, "%d %s\n", os.Getpid(), started)
 	}
 	return &Lock{path: path, file: f}, nil
 }
@@ -87,10 +89,25 @@ func tryLock(path string) (*Lock, error) {
 // holder says who holds a lock, as far as the file tells.
 func holder(path string) string {
 	data, err := os.ReadFile(path)
-	if pid := strings.TrimSpace(string(data)); err == nil && pid != "" {
+	if pid, _, _ := strings.Cut(strings.TrimSpace(string(data)), " "); err == nil && pid != "" {
 		return "process " + pid
 	}
 	return "another process"
+}
+
+// holding is the process that a lock's file names, if that still runs. It takes no lock.
+func holding(path string) (pid int, ok bool) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return 0, false
+	}
+	number, started, _ := strings.Cut(strings.TrimSpace(string(data)), " ")
+	pid, err = strconv.Atoi(number)
+	if err != nil || started == "" {
+		return 0, false
+	}
+	now, alive := ProcessStarted(pid)
+	return pid, alive && now == started
 }
 
 // Release gives the lock up and removes its file. It is idempotent.

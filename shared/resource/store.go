@@ -238,6 +238,17 @@ func (s *Store) Lease(ctx context.Context, id ID) (*Lease, error) {
 	return lease, err
 }
 
+// Holder is the process that owns the environment now, as far as its lease tells. Unlike
+// Leased it takes no lease, not even for a moment, so that it is in nobody's way. Where
+// the system hides from others what a locked file holds, as Windows does, nobody is found.
+func (s *Store) Holder(id ID) (pid int, ok bool) {
+	path, err := s.file(id, ".lease")
+	if err != nil {
+		return 0, false
+	}
+	return holding(path)
+}
+
 // Leased reports whether some process owns the environment now.
 func (s *Store) Leased(id ID) (bool, error) {
 	path, err := s.file(id, ".lease")

@@ -207,6 +207,27 @@ func Adopt(ctx context.Context, spec Spec, rec resource.RuntimeRecord) (*Process
 	return p, nil
 }
 
+// Look asks the runtime that rec tells of, a process of this machine, what runs in it. It
+// takes nothing over and changes nothing. It fails with kind NotFound when that process
+// no longer runs or is not of this machine, and otherwise as Caller.Status does.
+func Look(ctx context.Context, rec resource.RuntimeRecord) (wire.RuntimeStatus, error) {
+	started, alive := resource.ProcessStarted(rec.PID)
+	if rec.PID <= 0 || !alive || started != rec.Started { // nobody else is shown the token
+		return wire.RuntimeStatus{}, wire.Errorf(wire.NotFound, "look at the runtime: it does not run on this machine")
+	}
+	if rec.Upstream {
+		return wire.RuntimeStatus{}, wire.Errorf(wire.Unsupported, "look at the runtime: it does not tell what runs in it")
+	}
+	if address, err := os.ReadFile(filepath.Join(rec.Dir, AddressFile)); err == nil {
+		rec.Address = strings.TrimSpace(string(address))
+	}
+	token, err := os.ReadFile(filepath.Join(rec.Dir, TokenFile))
+	if err != nil {
+		return wire.RuntimeStatus{}, wire.Errorf(wire.CodeOf(err), "look at the runtime: %w", err)
+	}
+	return (&Process{record: rec, token: string(token)}).caller().Status(ctx)
+}
+
 // End ends the runtime that rec tells of, as Process.Stop does, for whoever does not
 // have it as a [Process], and what it left running when it is gone already. It is
 // idempotent.

@@ -67,8 +67,7 @@ func (h *Host) traced() []string {
 // observation is what a session traces and counts while an environment is open, and
 // afterwards. A nil one does neither; its methods may be called all the same.
 type observation struct {
-	telemetry TelemetrySettings
-	metrics   MetricsSettings
+	observed // what it was begun for
 
 	tracer *telemetry.Tracer
 	*meters
@@ -78,15 +77,31 @@ type observation struct {
 	file  string // that names it; "" while there is none
 }
 
+// observed is what an observation is of.
+type observed struct {
+	telemetry                         TelemetrySettings
+	metrics                           MetricsSettings
+	environment, environmentID, owner string
+}
+
+// traces is the tracer; nil is none.
+func (o *observation) traces() *telemetry.Tracer {
+	if o == nil {
+		return nil
+	}
+	return o.tracer
+}
+
 // observe begins to trace and count as an open asks for. What does not work is no reason
 // not to open an environment.
 func (s *session) observe(req *OpenRequest) {
 	now := s.observed.Load()
-	if now != nil && now.telemetry == req.Settings.Telemetry && now.metrics == req.Settings.Metrics {
+	of := observed{req.Settings.Telemetry, req.Settings.Metrics, req.EnvironmentName, req.EnvironmentID, req.ProviderID}
+	if now != nil && now.observed == of {
 		return
 	}
 	now.close(s.log)
-	next := &observation{telemetry: req.Settings.Telemetry, metrics: req.Settings.Metrics}
+	next := &observation{observed: of}
 	var err error
 	next.tracer, err = telemetry.NewTracer(s.ctx, telemetry.TracerOptions{
 		Service: "codebolt-provider-" + s.manifest.Name, Endpoint: next.telemetry.Endpoint, Environ: s.environ(), Log: req.Log,

@@ -69,16 +69,16 @@ func (r *seen) before(reply func(any, error)) func(any, error) {
 	}
 }
 
-// within is the place in a trace that what becomes of the request belongs below. When
-// nothing is traced here, that is where the request's sender had it.
+// within is the place in a trace that the prompt of a request belongs below. When nothing
+// is traced here, that is where the prompt's sender had it, or else the request's.
 func (r *seen) within(frame, prompt []byte) telemetry.Context {
 	if r != nil && r.span != nil {
 		return r.span.Context()
 	}
-	if at := telemetry.ContextOf(frame); !at.IsZero() {
+	if at := telemetry.ContextOf(prompt); !at.IsZero() {
 		return at
 	}
-	return telemetry.ContextOf(prompt)
+	return telemetry.ContextOf(frame)
 }
 
 // promptContext is the context that the prompt in an agent's start has.
@@ -96,7 +96,7 @@ func promptContext(frame []byte) telemetry.Context {
 // prompt is, as a rule, an answer: it belongs to the trace of its question, whose span is
 // the runtime's, and stays as it is.
 func (s *session) forwardTraced(b *bridge, head wire.Header, frame []byte) error {
-	if s.observed.Load() == nil {
+	if s.observed.Load().traces() == nil {
 		return b.send(frame)
 	}
 	at := telemetry.ContextOf(frame)
@@ -108,17 +108,15 @@ func (s *session) forwardTraced(b *bridge, head wire.Header, frame []byte) error
 
 // sendTraced sends a message to the runtime with its place in a trace.
 func (s *session) sendTraced(b *bridge, head wire.Header, frame []byte, at telemetry.Context) error {
-	o := s.observed.Load()
-	if o == nil && at.IsZero() {
+	tracer := s.observed.Load().traces()
+	if tracer == nil && (at.IsZero() || telemetry.ContextOf(frame) == at) {
 		return b.send(frame)
 	}
 	var span *telemetry.Span
-	if o != nil {
-		span = o.tracer.Start(at, "send "+head.Type, telemetry.Producer,
+	if tracer != nil {
+		span = tracer.Start(at, "send "+head.Type, telemetry.Producer,
 			attribute.String("messaging.system", "codebolt"), attribute.String("messaging.operation.name", "send"), attribute.String("messaging.operation.type", "send"),
 			attribute.String("messaging.destination.name", "codebolt-runtime"), attribute.String("codebolt.message.type", head.Type), attribute.String("codebolt.request.id", string(head.RequestID)))
-	}
-	if span != nil {
 		at = span.Context()
 	}
 	traced, err := at.Put(frame)

@@ -60,13 +60,20 @@ func ContextOf(frame []byte) Context {
 	return c.valid()
 }
 
-// valid is c, or the zero Context when it is not well formed.
+// valid is c without what is not well formed, which may become a variable of a program.
 func (c Context) valid() Context {
-	if !c.span().IsValid() {
+	span := c.span()
+	if !span.IsValid() {
 		return Context{}
 	}
-	return c
+	if len(c.Parent) != parentLen { // of a later version, and goes on in ours
+		return contextOf(span)
+	}
+	return Context{Parent: c.Parent, State: span.TraceState().String()}
 }
+
+// parentLen is the length of a traceparent of version 00.
+const parentLen = 2 + 1 + 32 + 1 + 16 + 1 + 2
 
 // IsZero reports whether there is no trace.
 func (c Context) IsZero() bool { return c.Parent == "" }

@@ -49,7 +49,7 @@ type Receiver struct {
 // NewReceiver starts a receiver for the time of the test.
 func NewReceiver(t *testing.T) *Receiver {
 	r := &Receiver{moved: make(chan struct{}, 1)}
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, req *http.Request) {
 		body, err := io.ReadAll(req.Body)
 		if err != nil || req.URL.Path != "/v1/traces" || req.Header.Get("Content-Type") != "application/json" {
 			t.Errorf("spans came to %s as %s: %v", req.URL.Path, req.Header.Get("Content-Type"), err)

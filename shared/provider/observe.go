@@ -50,7 +50,7 @@ func (h *Host) traced() []string {
 	if endpoint == "" && local {
 		endpoint = h.set.Telemetry.Endpoint
 	}
-	if endpoint == "" && !(local && telemetry.Enabled(os.Environ())) {
+	if inherited := local && telemetry.Enabled(os.Environ()); endpoint == "" && !inherited {
 		return nil
 	}
 	about := "codebolt.provider.id=" + url.PathEscape(h.Record().ProviderID)

@@ -22,8 +22,8 @@ func TestAContextIsReadFromTheMessageItselfOnly(t *testing.T) {
 		`{"text":"\"traceparent\""}`:                                        {},
 		`{"traceparent":"00-0-0-01"}`:                                       {},
 		`{"traceparent":"00-` + trace + `-0000000000000000-01"}`:            {},
-		`{"traceparent":"` + parent + `","tracestate":"v=\u0000"}`:           {Parent: parent},
-		`{"traceparent":"cc-` + trace + `-` + span + `-01-\u0000"}`:          {Parent: parent},
+		`{"traceparent":"` + parent + `","tracestate":"v=\u0000"}`:          {Parent: parent},
+		`{"traceparent":"cc-` + trace + `-` + span + `-01-\u0000"}`:         {Parent: parent},
 		`{"traceparent":7}`:                                                 {},
 		`{"traceparent":"` + parent + `"`:                                   {Parent: parent}, // cut after it
 		`["traceparent"]`:                                                   {},

@@ -451,6 +451,8 @@ func (p *place) inUse(there *install.Installed) error {
 	return nil
 }
 
+// sameFolder reports whether two paths lead to one folder, which need not be there any
+// more.
 func sameFolder(a, b string) bool {
 	first, err := os.Stat(a)
 	if err != nil {

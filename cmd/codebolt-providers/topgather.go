@@ -133,15 +133,6 @@ func (g *gatherer) look(ctx context.Context) *snapshot {
 	return found
 }
 
-// sameFolder reports whether a path leads to a folder that is given without links.
-func sameFolder(path, folder string) bool {
-	if path == folder {
-		return true
-	}
-	path, err := filepath.EvalSymlinks(path)
-	return err == nil && path == folder
-}
-
 // The states of environments.
 const (
 	stateOpen     = "open"

@@ -8,6 +8,7 @@ import (
 
 	"github.com/bmatcuk/doublestar/v4"
 
+	"github.com/codeboltai/codebolt-providers/shared/glob"
 	"github.com/codeboltai/codebolt-providers/shared/wire"
 )
 
@@ -193,7 +194,7 @@ func (c *Caller) gather(ctx context.Context, a *manyArgs, many *manyFiles) ([]ga
 			add(gathered{name, true, given})
 			continue
 		case err == nil:
-		case isGlob(name) || strings.Contains(name, "{"):
+		case glob.Is(name) || strings.Contains(name, "{"):
 			if wanted, err = c.globs(op, ".", name); err != nil {
 				many.fail(given, err)
 				continue

@@ -11,6 +11,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/codeboltai/codebolt-providers/shared/glob"
 	"github.com/codeboltai/codebolt-providers/shared/wire"
 	"github.com/codeboltai/codebolt-providers/shared/workspace"
 )
@@ -240,12 +241,12 @@ func fuzzySearch(ctx context.Context, c *Caller, r *request) (any, error) {
 	switch {
 	case query == "":
 		return nil, wire.Errorf(wire.Invalid, "%s: the query is missing", op)
-	case len(query) > maxGlob:
-		return nil, wire.Errorf(wire.Invalid, "%s: the query has more than %d bytes", op, maxGlob)
+	case len(query) > glob.MaxPattern:
+		return nil, wire.Errorf(wire.Invalid, "%s: the query has more than %d bytes", op, glob.MaxPattern)
 	}
 	var rank func(name string) (int, bool)
 	limit := maxFound
-	if isGlob(query) {
+	if glob.Is(query) {
 		g, err := c.globs(op, ".", query)
 		if err != nil {
 			return nil, err

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/codeboltai/codebolt-providers/shared/glob"
 	"github.com/codeboltai/codebolt-providers/shared/wire"
 )
 
@@ -76,14 +77,14 @@ func TestASearchSaysWhatIsWrongWithItsPattern(t *testing.T) {
 	d := newDesk(t)
 	d.file("a", "a")
 	for message, hint := range map[string]string{
-		`{"path":"a","pattern":""}`:                                                                          "missing",
-		`{"path":"a","pattern":"("}`:                                                                         "regular expression",
-		`{"path":"a","pattern":"(?=x)"}`:                                                                     "look-around",
-		`{"path":"a","pattern":"(x{900}){900}"}`:                                                             "repeat",
-		`{"path":"a","pattern":"` + strings.Repeat("(x{1000})", 50) + `"}`:                                   "repeat less",
-		`{"path":"a","pattern":"x","options":{"includePattern":"[a"}}`:                                       "not closed",
-		`{"path":"a","pattern":"x","options":{"excludePattern":"` + strings.Repeat("{a,b}", 30) + `"}}`:      "alternatives",
-		`{"path":"a","pattern":"x","options":{"excludePattern":"` + strings.Repeat("a,", maxGlobs+1) + `"}}`: "more than",
+		`{"path":"a","pattern":""}`:                                                                                  "missing",
+		`{"path":"a","pattern":"("}`:                                                                                 "regular expression",
+		`{"path":"a","pattern":"(?=x)"}`:                                                                             "look-around",
+		`{"path":"a","pattern":"(x{900}){900}"}`:                                                                     "repeat",
+		`{"path":"a","pattern":"` + strings.Repeat("(x{1000})", 50) + `"}`:                                           "repeat less",
+		`{"path":"a","pattern":"x","options":{"includePattern":"[a"}}`:                                               "not closed",
+		`{"path":"a","pattern":"x","options":{"excludePattern":"` + strings.Repeat("{a,b}", 30) + `"}}`:              "alternatives",
+		`{"path":"a","pattern":"x","options":{"excludePattern":"` + strings.Repeat("a,", glob.MaxPatterns+1) + `"}}`: "more than",
 	} {
 		m := d.refused("grepSearch", message, wire.Invalid)
 		if text, _ := m["error"].(string); !strings.Contains(text, hint) {
@@ -159,7 +160,7 @@ func TestFilesAreFoundByName(t *testing.T) {
 		}
 	}
 	d.refused("fuzzySearch", `{"query":"["}`, wire.Invalid)
-	d.refused("fuzzySearch", `{"query":"`+strings.Repeat("x", maxGlob+1)+`"}`, wire.Invalid)
+	d.refused("fuzzySearch", `{"query":"`+strings.Repeat("x", glob.MaxPattern+1)+`"}`, wire.Invalid)
 }
 
 func TestManyFoundFilesAreCut(t *testing.T) {

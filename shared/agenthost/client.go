@@ -34,6 +34,8 @@ type client struct {
 	// Calls that run or wait.
 	taken, takenBytes atomic.Int64
 
+	watches watches
+
 	// Under Host.mu.
 	up      bool
 	telling bool // the pump has a frame in hand
@@ -92,6 +94,7 @@ func (c *client) pump() {
 		case <-c.link.Done():
 		case <-stop:
 		}
+		c.watches.close()
 		h.mu.Lock()
 		delete(h.clients, c)
 		if !h.connected() {
@@ -194,6 +197,8 @@ func (c *client) receive(m link.Message) {
 		// Keepalives need no answer, and a plain command has no narrative.
 	case wire.TypeAppFS:
 		c.file(m.Data)
+	case wire.TypeWatchStart, wire.TypeWatchStop, wire.TypeWatchList:
+		c.watching(head, m.Data)
 	case wire.TypeMessageResponse:
 		msg := &wire.MessageResponse{}
 		if err := wire.Unmarshal(m.Data, msg); err != nil {

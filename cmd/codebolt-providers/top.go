@@ -132,6 +132,11 @@ func watchTop(ctx context.Context, g *gatherer, screen *os.File, interval time.D
 		defer func() { _ = term.Restore(in, was) }() // it is gone
 		go keys(os.Stdin, enough)                    // what reads a terminal ends with the process
 	}
+	restore, err := understands(screen)
+	if err != nil {
+		return fmt.Errorf("top: the terminal: %w", err)
+	}
+	defer restore()
 	if _, err := io.WriteString(screen, enterScreen); err != nil {
 		return err
 	}

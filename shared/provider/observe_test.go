@@ -72,3 +72,25 @@ func TestSettingsOfWhatIsWatchedAreChecked(t *testing.T) {
 		}
 	}
 }
+
+func TestWhatIsNotWatchedCostsNothing(t *testing.T) { //nolint:paralleltest // it counts allocations
+	s := &session{}
+	verb, head := wire.Verb{Type: wire.TypeReadFile, Kind: wire.File}, wire.Header{Type: wire.TypeReadFile, RequestID: "r"}
+	frame := []byte(`{"type":"providerReadFile","requestId":"r","traceparent":"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"}`)
+	each := func() {
+		s.arrived(verb, head, frame).end(nil)
+		s.observed.Load().relayed(toServer, len(frame))
+		s.observed.Load().beat(nil)
+	}
+	if n := testing.AllocsPerRun(1000, each); n != 0 {
+		t.Errorf("a request takes %v allocations", n)
+	}
+}
+
+func BenchmarkARequestThatIsNotWatched(b *testing.B) {
+	s := &session{}
+	verb, head := wire.Verb{Type: wire.TypeReadFile, Kind: wire.File}, wire.Header{Type: wire.TypeReadFile, RequestID: "r"}
+	for b.Loop() {
+		s.arrived(verb, head, nil).end(nil)
+	}
+}

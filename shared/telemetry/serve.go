@@ -80,9 +80,17 @@ func loopbackOnly(h http.Handler) http.Handler {
 // Address is where it is served, with the port that was found.
 func (e *Exposition) Address() string { return e.address }
 
-// Close ends it and waits until nothing of it runs. It is idempotent.
+// lastAnswer is how long somebody who is being answered has to hear the end of it.
+const lastAnswer = 3 * time.Second
+
+// Close ends it. It waits for answers under way, three seconds at most. It is idempotent.
 func (e *Exposition) Close() error {
-	err := e.server.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), lastAnswer)
+	defer cancel()
+	err := e.server.Shutdown(ctx)
+	if err != nil {
+		err = errors.Join(err, e.server.Close())
+	}
 	e.wg.Wait()
 	return err
 }

@@ -76,11 +76,15 @@ type gatherer struct {
 	project string // "" is all
 	all     bool
 	before  map[string]usage // by pid and start
+	silent  bool             // nobody is asked: only processes are looked at
 }
 
-// first looks twice, so that what processes take of the processor is known.
+// first looks twice, so that what processes take of the processor is known, but for what
+// it takes them to be asked.
 func (g *gatherer) first(ctx context.Context) *snapshot {
+	g.silent = true
 	found := g.look(ctx)
+	g.silent = false
 	if len(found.Environments) == 0 {
 		return found
 	}
@@ -161,16 +165,16 @@ func (g *gatherer) lookAt(ctx context.Context, rec *resource.Record) *running {
 		}
 	}
 	if rec.Runtime != nil {
-		r.lookAtRuntime(ctx, *rec.Runtime)
+		r.lookAtRuntime(ctx, *rec.Runtime, g.silent)
 	}
-	if r.ProviderProcess != nil {
+	if r.ProviderProcess != nil && !g.silent {
 		r.readMetrics(ctx, provider.RunDir(g.store, rec.Resource), r.ProviderProcess)
 	}
 	return r
 }
 
 // lookAtRuntime asks a runtime of this machine what runs in it.
-func (r *running) lookAtRuntime(ctx context.Context, rec resource.RuntimeRecord) {
+func (r *running) lookAtRuntime(ctx context.Context, rec resource.RuntimeRecord, silent bool) {
 	if rec.PID <= 0 || rec.Started == "" {
 		return // it is elsewhere, or has never started
 	}
@@ -179,6 +183,9 @@ func (r *running) lookAtRuntime(ctx context.Context, rec resource.RuntimeRecord)
 	}
 	if r.State == stateKept {
 		r.State = stateDetached
+	}
+	if silent {
+		return
 	}
 	st, err := runtime.Look(ctx, rec)
 	switch {

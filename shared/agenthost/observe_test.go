@@ -32,6 +32,14 @@ func init() {
 		a.done(object{"message": answer["completion"]})
 		a.hear()
 	}
+	// mirror asks with what it was given, and ends with that.
+	roles["mirror"] = func(a *scripted, _ string) {
+		for {
+			m := a.hear()
+			a.ask(object{"type": "inference", "message": "x"})
+			a.done(object{"message": m})
+		}
+	}
 }
 
 // spans has a receiver take spans, and gives all that it was sent.
@@ -146,5 +154,29 @@ func TestWhatAnAgentDoesIsSeenAndNothingOfWhatItSays(t *testing.T) {
 	}
 	if trace, _ := question["traceparent"].(string); !strings.HasPrefix(trace, "00-") {
 		t.Errorf("the platform was asked %v", question)
+	}
+}
+
+func TestWithoutATracerMessagesAreWhatTheyCameAs(t *testing.T) {
+	t.Parallel()
+	p := start(t, agenthost.Options{}).platform(answers)
+	p.tellAgent("mirror", "mirror", "m1", "text")
+	given, _ := p.ended(1)[0]["message"].(object)
+	if given["messageId"] != "m1" {
+		t.Fatalf("it was given %v", given)
+	}
+	const at = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+	p.send(object{"type": wire.TypeMessageResponse, "messageId": "m2", "traceparent": at, "tracestate": "a=b", "message": object{"selectedAgent": object{"id": "mirror"}}})
+	again, _ := p.ended(2)[1]["message"].(object)
+	if again["traceparent"] != at || again["tracestate"] != "a=b" {
+		t.Errorf("it was given %v", again)
+	}
+	if _, has := given["traceparent"]; has {
+		t.Errorf("what came without a trace was given as %v", given)
+	}
+	for _, frame := range p.await(0, func(object) bool { return true }) {
+		if _, has := frame["traceparent"]; has {
+			t.Errorf("the platform hears %v", frame)
+		}
 	}
 }

@@ -163,6 +163,11 @@ func (r *Repo) keepDetached(ctx context.Context, entryDir string) (refs []string
 // come and go.
 const snapshotRefs = "refs/codebolt/snapshots/*"
 
+// comingAndGoing is for what only asks which commits no ref leads to: a ref that others
+// delete while refs are read counts as gone, at worst for one that leads nowhere. By
+// default git gives up on it.
+var comingAndGoing = []string{"GIT_REF_PARANOIA=0"}
+
 // reachable reports whether some ref, of those not excluded, leads to a commit.
 func (r *Repo) reachable(ctx context.Context, oid string, exclude ...string) (bool, error) {
 	args := []string{"rev-list", "--max-count=1", oid, "--not"}
@@ -170,6 +175,6 @@ func (r *Repo) reachable(ctx context.Context, oid string, exclude ...string) (bo
 		args = append(args, "--exclude="+ref)
 	}
 	// Not --all, which would count the HEADs of worktrees as well.
-	out, err := r.run.text(ctx, call{dir: r.common, args: append(args, "--glob=refs/*")})
+	out, err := r.run.text(ctx, call{dir: r.common, env: comingAndGoing, args: append(args, "--glob=refs/*")})
 	return out == "", err
 }

@@ -337,7 +337,7 @@ func (r *Repo) commitHold(ctx context.Context, wt *Worktree, tip, target string)
 	}
 	// Snapshots are not where people look for their commits.
 	args = append(args, "--exclude=refs/codebolt/*", "--glob=refs/*")
-	count, err := r.run.text(ctx, call{dir: r.common, args: args})
+	count, err := r.run.text(ctx, call{dir: r.common, env: comingAndGoing, args: args})
 	if err != nil || count == "0" {
 		return nil, err
 	}

@@ -96,7 +96,7 @@ func (a *app) rootCommand() *cobra.Command {
 	root.PersistentFlags().BoolVar(&a.json, "json", false, "print JSON")
 	root.PersistentFlags().BoolVarP(&a.verbose, "verbose", "v", false, "show the providers' logs")
 	root.PersistentFlags().StringVar(&a.record, "record", "", "append every frame between server and provider to this file")
-	root.AddCommand(a.runCommand(), a.listCommand(), a.showCommand(), a.diffCommand(), a.applyCommand(), a.removeCommand(), a.logsCommand(), a.topCommand(), a.snapshotCommand(), a.snapshotsCommand(), a.gcCommand(), a.doctorCommand(),
+	root.AddCommand(a.runCommand(), a.listCommand(), a.showCommand(), a.diffCommand(), a.applyCommand(), a.removeCommand(), a.logsCommand(), a.shellCommand(), a.topCommand(), a.snapshotCommand(), a.snapshotsCommand(), a.gcCommand(), a.doctorCommand(),
 		a.installCommand(), a.upgradeCommand(), a.uninstallCommand(), a.verifyCommand(),
 		&cobra.Command{
 			Use: "version", Short: "Print the version", Args: cobra.NoArgs,

@@ -34,7 +34,8 @@ type client struct {
 	// Calls that run or wait.
 	taken, takenBytes atomic.Int64
 
-	watches watches
+	watches  watches
+	attached attachments
 
 	// Under Host.mu.
 	up      bool
@@ -95,6 +96,7 @@ func (c *client) pump() {
 		case <-stop:
 		}
 		c.watches.close()
+		c.attached.close()
 		h.mu.Lock()
 		delete(h.clients, c)
 		if !h.connected() {
@@ -199,6 +201,9 @@ func (c *client) receive(m link.Message) {
 		c.file(m.Data)
 	case wire.TypeWatchStart, wire.TypeWatchStop, wire.TypeWatchList:
 		c.watching(head, m.Data)
+	case wire.TypeTerminalOpen, wire.TypeTerminalInput, wire.TypeTerminalResize, wire.TypeTerminalAttach, wire.TypeTerminalDetach,
+		wire.TypeTerminalSignal, wire.TypeTerminalClose, wire.TypeTerminalList:
+		c.terminals(head, m.Data)
 	case wire.TypeMessageResponse:
 		msg := &wire.MessageResponse{}
 		if err := wire.Unmarshal(m.Data, msg); err != nil {

@@ -19,6 +19,9 @@ func notAgents(typ string) bool {
 	if slices.ContainsFunc(wire.Verbs, func(v wire.Verb) bool { return v.Type == typ || v.Response == typ }) {
 		return true
 	}
+	if wire.RuntimeRequest(typ) { // a terminal is a person's, and no policy is about it
+		return true
+	}
 	for _, prefix := range []string{"provider", "executionGateway.", "__"} {
 		if strings.HasPrefix(typ, prefix) {
 			return true

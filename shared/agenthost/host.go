@@ -19,6 +19,7 @@ import (
 	"github.com/codeboltai/codebolt-providers/shared/agentcall"
 	"github.com/codeboltai/codebolt-providers/shared/link"
 	"github.com/codeboltai/codebolt-providers/shared/telemetry"
+	"github.com/codeboltai/codebolt-providers/shared/terminal"
 	"github.com/codeboltai/codebolt-providers/shared/wire"
 	"github.com/codeboltai/codebolt-providers/shared/workspace"
 )
@@ -92,6 +93,8 @@ type Host struct {
 	asked    switchboard
 	meters   meters
 
+	terminals *terminal.All
+
 	ctx    context.Context // ends when agents are to be stopped
 	cancel context.CancelFunc
 	over   chan struct{} // closed by Shutdown
@@ -133,7 +136,7 @@ func New(o Options) (*Host, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &Host{opt: o, log: o.Log, files: files, over: make(chan struct{}), clients: map[*client]bool{}, alone: time.Now()}
+	h := &Host{opt: o, log: o.Log, files: files, terminals: terminal.New(terminal.Limits{}), over: make(chan struct{}), clients: map[*client]bool{}, alone: time.Now()}
 	h.moved = sync.NewCond(&h.mu)
 	h.calls, err = agentcall.New(agentcall.Options{
 		Files: files, Name: o.Name, Environ: withoutServer(o.Environ), Log: o.Log,
@@ -192,7 +195,10 @@ func (h *Host) Serve(ctx context.Context, ln net.Listener) error {
 	h.mu.Lock()
 	h.moved.Broadcast()
 	h.mu.Unlock()
+	ended := make(chan struct{})
+	go func() { h.terminals.Close(); close(ended) }()
 	h.stopAll()
+	<-ended
 	h.endpoint.close()
 	h.settle()
 	bye, cancel := context.WithTimeout(context.Background(), 2*time.Second)
@@ -285,12 +291,12 @@ func (h *Host) authorized(r *http.Request) bool {
 	return subtle.ConstantTimeCompare([]byte(token), []byte(h.opt.Token)) == 1
 }
 
-// Running is how many agents are at work now. One that has done what it was told, and
-// waits for more, is not.
+// Running is how many agents are at work now, and terminals open. An agent that has done
+// what it was told, and waits for more, is not.
 func (h *Host) Running() int {
+	n := h.terminals.Running()
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	n := 0
 	for _, a := range h.agents {
 		if !a.ended && (a.speaker == nil || a.speaker.busy()) {
 			n++

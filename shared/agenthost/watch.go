@@ -171,11 +171,5 @@ func (c *client) changed(id string, b watch.Batch) {
 	for _, change := range b.Changes {
 		m.Changes = append(m.Changes, wire.FileChange{Path: strings.ToValidUTF8(change.Path, "\uFFFD"), Kind: string(change.Kind), IsFolder: change.Folder})
 	}
-	frame, err := wire.Marshal(m)
-	if err == nil {
-		err = c.link.SendBulkWait(c.h.ctx, frame)
-	}
-	if err != nil && !errors.Is(err, link.ErrClosed) {
-		c.h.log.Debug("changes not told", "error", err)
-	}
+	c.tell(m)
 }

@@ -44,7 +44,7 @@ func TestBranchesOfOthersMayGoWhileCommitsAreLookedFor(t *testing.T) {
 			}
 		}
 	}()
-	for range 400 {
+	for range 1000 {
 		reachable, err := repo.reachable(t.Context(), tip, "refs/heads/main")
 		if err != nil || reachable {
 			t.Errorf("a commit that only main has is reachable without it: %v (%v)", reachable, err)

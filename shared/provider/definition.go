@@ -36,9 +36,9 @@ type Capabilities struct {
 	Build    string   `json:"build"`    // of the program
 	Requests []string `json:"requests"` // inbound types answered with more than an error of kind unsupported
 	// Features are abilities that no request type tells of: the extensions of the
-	// protocol that the base has for every provider, "runtime", "runtime.command"
-	// and "agents" for one whose manifest configures a runtime, and "git" for
-	// one whose workspaces are git checkouts.
+	// protocol that the base has for every provider, "runtime", "runtime.command",
+	// "agents", "terminal" and "watch" for one whose manifest configures a runtime, and
+	// "git" for one whose workspaces are git checkouts.
 	Features []string `json:"features"`
 	Reaper   bool     `json:"gc"`        // has the subcommand gc
 	Snapshot bool     `json:"snapshots"` // environments can begin with a snapshot of another
@@ -59,7 +59,7 @@ func (d *Definition) capabilities(m *manifest.Manifest) Capabilities {
 	slices.Sort(c.Requests)
 	c.Features = slices.Clone(baseFeatures)
 	if _, ok := m.Config["runtime"]; ok {
-		c.Features = append(c.Features, "runtime", "runtime.command", "agents")
+		c.Features = append(c.Features, "runtime", "runtime.command", "agents", "terminal", "watch")
 	}
 	if slices.Contains(m.Capabilities.SyncModes, "git") {
 		c.Features = append(c.Features, "git")

@@ -231,6 +231,8 @@ func (s *session) receive(m link.Message) {
 	switch {
 	case !known && head.Type == wire.TypeMessageResponse && !s.followUps.Load():
 		s.log.Debug("follow-up not forwarded", "setting", "forwardFollowUps")
+	case !known && wire.RuntimeRequest(head.Type):
+		s.ask(head, m.Data)
 	case !known:
 		s.forward(head, m.Data)
 	case verb.Kind == wire.Ack:

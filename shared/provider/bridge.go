@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/codeboltai/codebolt-providers/shared/gateway"
 	"github.com/codeboltai/codebolt-providers/shared/link"
 	"github.com/codeboltai/codebolt-providers/shared/runtime"
 	"github.com/codeboltai/codebolt-providers/shared/wire"
@@ -35,6 +36,7 @@ type bridge struct {
 	ready chan struct{} // closed while the runtime is connected
 	why   error         // why it is not
 
+	gate   *gateway.Exchange // of a runtime that speaks as the gateway does; else nil
 	agents agentBook
 	relay  relay // what the runtime says
 	access *RuntimeAccess
@@ -48,8 +50,13 @@ func connectBridge(ctx context.Context, s *session, req *OpenRequest, env Enviro
 	b := &bridge{s: s, ready: make(chan struct{}), access: access}
 	b.deaf, b.deafen = context.WithCancel(s.ctx)
 	b.relay.ctx, b.relay.to, b.relay.log = b.deaf, s.link, s.log
+	speaksAs := ""
+	if access.Gateway {
+		b.gate, speaksAs = &gateway.Exchange{}, access.AppID
+	}
 	client, err := runtime.Connect(ctx, runtime.ClientOptions{
-		Dial: access.Dial, Token: access.Token, AppID: access.AppID, ProjectName: req.EnvironmentName,
+		Gateway: speaksAs,
+		Dial:    access.Dial, Token: access.Token, AppID: access.AppID, ProjectName: req.EnvironmentName,
 		CurrentProject: env.Workspace().Root(), Resume: !access.Plain,
 		RegistrationTimeout: req.Settings.Timeouts.WSConnection,
 		OnMessage:           b.fromRuntime,
@@ -115,6 +122,11 @@ func (b *bridge) onDown(err error) {
 	}
 	b.why = err
 	b.mu.Unlock()
+	if b.gate != nil {
+		if n := b.gate.Forget(); n > 0 {
+			b.s.log.Warn("the runtime's connection broke, and with it requests that had no answer", "requests", n)
+		}
+	}
 	b.s.heartNow()
 }
 
@@ -160,6 +172,11 @@ func (b *bridge) health() Health {
 
 // fromRuntime passes a message of the runtime on to the server.
 func (b *bridge) fromRuntime(head wire.Header, m link.Message) {
+	if b.gate != nil {
+		if head, m.Data = b.unwrap(head, m.Data); m.Data == nil {
+			return
+		}
+	}
 	b.agents.saw(head, m.Data)
 	b.s.observed.Load().relayed(toServer, len(m.Data))
 	b.relay.pass(m)
@@ -167,6 +184,13 @@ func (b *bridge) fromRuntime(head wire.Header, m link.Message) {
 
 // send queues a frame for the runtime, with the timestamp that runtimes expect.
 func (b *bridge) send(frame []byte) error {
+	if b.gate != nil {
+		if head, err := wire.Peek(frame); err == nil {
+			if reply, mine := b.gate.FromServer(head, frame); mine {
+				frame = reply
+			}
+		}
+	}
 	stamped, err := wire.Stamp(frame, time.Now())
 	if err != nil {
 		return err

@@ -274,9 +274,7 @@ func (h *Host) spawnSpec() runtime.Spec {
 	if h.set.AgentServerPort > 0 {
 		spec.Listen = fmt.Sprintf("tcp:%s:%d", host, h.set.AgentServerPort)
 	}
-	if len(h.set.Runtime.Command) > 0 {
-		spec.Upstream = &runtime.Upstream{Command: h.set.Runtime.Command, Host: host, Port: h.set.AgentServerPort}
-	}
+	spec.Upstream = h.set.Runtime.Server(host, h.set.AgentServerPort)
 	return spec
 }
 
@@ -297,6 +295,9 @@ func (h *Host) startRuntime(ctx context.Context, req *OpenRequest) error {
 const stopGrace = 5 * time.Second
 
 func (h *Host) launch(ctx context.Context) (runtime.Handle, error) {
+	if _, here := h.spec.Launcher.(runtime.Local); !here && h.set.Runtime.Gateway() {
+		return nil, wire.Errorf(wire.Unsupported, "configuration: runtime.preset %s is for environments on this machine; leave it out here", PresetCodebolt)
+	}
 	now := h.Record().Runtime
 	if now != nil && !h.fresh {
 		proc, err := h.spec.Launcher.Adopt(ctx, h.spawnSpec(), *now)

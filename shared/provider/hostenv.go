@@ -47,7 +47,7 @@ func (h *Host) Runtime() *RuntimeAccess {
 	defer h.mu.Unlock()
 	return &RuntimeAccess{
 		URL: h.proc.URL(), Token: h.proc.Token(), AppID: h.spec.Kind + "-" + h.rec.EnvironmentID,
-		Plain: len(h.set.Runtime.Command) > 0, Dial: h.dial,
+		Plain: h.set.Runtime.Upstream(), Gateway: h.set.Runtime.Gateway(), Dial: h.dial,
 	}
 }
 

@@ -67,6 +67,8 @@ type RuntimeAccess struct {
 	// Plain marks an upstream runtime, which does not know how to resume a
 	// session.
 	Plain bool
+	// Gateway marks an upstream runtime that speaks as the direct execution gateway does.
+	Gateway bool
 	// Files tells that the files are where only the runtime reaches them: file
 	// requests go to it, and to Environment.Workspace while it does not answer.
 	Files bool

@@ -52,6 +52,9 @@ type Settings struct {
 
 // RuntimeSettings chooses the runtime.
 type RuntimeSettings struct {
+	// Preset is how the runtime is started and how it speaks; "" is PresetOwn, or an
+	// agent server where Command names one.
+	Preset string `config:"preset"`
 	// Path of codebolt-runtime; "" looks beside the provider and in PATH.
 	Path string `config:"path"`
 	// Command starts an upstream agent server instead: argv, with {port} and
@@ -161,7 +164,7 @@ func (s *Settings) check() error {
 	if id, err := resource.ParseID(s.Snapshot); s.Snapshot != "" && (err != nil || id.Kind() != SnapshotKind) {
 		return wire.Errorf(wire.Invalid, "configuration: snapshot is %q, which is no snapshot's id; codebolt-providers snapshots lists those there are", s.Snapshot)
 	}
-	if err := s.Agents.check(); err != nil {
+	if err := errors.Join(s.Runtime.check(), s.Agents.check()); err != nil {
 		return err
 	}
 	if err := errors.Join(s.Telemetry.check(), s.Metrics.check()); err != nil {

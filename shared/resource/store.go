@@ -53,6 +53,7 @@ type RuntimeRecord struct {
 	PID        int    `json:"pid,omitzero"`      // with Started, never alone
 	Started    string `json:"started,omitzero"`  // see ProcessStarted
 	Upstream   bool   `json:"upstream,omitzero"` // a configured agent server
+	Gateway    bool   `json:"gateway,omitzero"`  // one that speaks as the execution gateway does
 }
 
 // Store keeps the records of a state directory. It is safe for concurrent use,

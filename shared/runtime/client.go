@@ -22,6 +22,9 @@ type ClientOptions struct {
 	Token string // shown as a bearer token; "" for none
 	// The three names go into the query of the URL.
 	AppID, ProjectName, CurrentProject string
+	// Gateway is the provider's id for a runtime that speaks as the direct execution
+	// gateway does: it is reached at another path, and greets nobody. "" for others.
+	Gateway string
 	// Resume asks for a session that survives broken connections.
 	Resume bool
 	// RegistrationTimeout is how long a connection may take, up to the runtime's
@@ -55,7 +58,7 @@ type Client struct {
 	pending map[wire.ID]chan *wire.AppFSReply
 }
 
-// Connect connects to a runtime and waits for its greeting. Later breaks are
+// Connect connects to a runtime and waits for its greeting, if it has one. Later breaks are
 // mended without an end. It fails with kind Timeout when the runtime does not
 // greet in time, and as link does when it refuses.
 func Connect(ctx context.Context, o ClientOptions) (*Client, error) {
@@ -68,7 +71,10 @@ func Connect(ctx context.Context, o ClientOptions) (*Client, error) {
 	query.Set(wire.RuntimeParamAppID, o.AppID)
 	query.Set(wire.RuntimeParamProject, o.ProjectName)
 	query.Set(wire.RuntimeParamCurrent, o.CurrentProject)
-	address := "ws://runtime/?" + query.Encode()
+	address, greet := "ws://runtime/?"+query.Encode(), c.greet
+	if o.Gateway != "" {
+		address, greet = "ws://runtime"+wire.GatewayPath+"?"+url.Values{wire.RuntimeParamProvider: {o.Gateway}}.Encode(), nil
+	}
 	header := http.Header{}
 	if o.Token != "" {
 		header.Set("Authorization", "Bearer "+o.Token)
@@ -78,7 +84,7 @@ func Connect(ctx context.Context, o ClientOptions) (*Client, error) {
 		NetDial: func(ctx context.Context, _, _ string) (net.Conn, error) { return o.Dial(ctx) },
 	}, link.Handler{Up: c.onUp, Down: c.onDown, Message: c.receive, Lost: o.OnLost}, link.Options{
 		Resume: o.Resume, Handshake: o.RegistrationTimeout, RetryFirst: 100 * time.Millisecond, RetryMax: 5 * time.Second,
-		Greet: c.greet, Logger: o.Logger,
+		Greet: greet, Logger: o.Logger,
 	})
 	timer := time.NewTimer(o.RegistrationTimeout)
 	defer timer.Stop()

@@ -84,6 +84,15 @@ func (p *Process) caller() Caller { return Caller{Dial: p.Dial, Token: p.token} 
 
 // Health asks the runtime how it is. It answers within two seconds.
 func (p *Process) Health(ctx context.Context) (wire.RuntimeHealth, error) {
+	if p.record.Gateway { // that its port answers is all it tells
+		ctx, cancel := context.WithTimeout(ctx, healthLimit)
+		defer cancel()
+		conn, err := p.Dial(ctx)
+		if err != nil {
+			return wire.RuntimeHealth{}, err
+		}
+		return wire.RuntimeHealth{}, conn.Close()
+	}
 	h, err := p.caller().Health(ctx)
 	if err == nil && !p.record.Upstream && h.InstanceID != p.record.InstanceID {
 		err = wire.Errorf(wire.Conflict, "health of the runtime: another process answers at %s", p.record.Address)
@@ -167,7 +176,7 @@ func (p *Process) sweep() error {
 // Adopt finds the runtime that rec tells of. It fails with kind NotFound when
 // that one no longer runs, or does not prove that it is the one.
 func Adopt(ctx context.Context, spec Spec, rec resource.RuntimeRecord) (*Process, error) {
-	if rec.Upstream != (spec.Upstream != nil) {
+	if rec.Upstream != (spec.Upstream != nil) || rec.Upstream && rec.Gateway != spec.Upstream.Gateway {
 		return nil, wire.Errorf(wire.NotFound, "adopt the runtime: the configuration asks for another kind")
 	}
 	if address, err := os.ReadFile(filepath.Join(rec.Dir, AddressFile)); err == nil {
@@ -181,7 +190,7 @@ func Adopt(ctx context.Context, spec Spec, rec resource.RuntimeRecord) (*Process
 		if started, alive := resource.ProcessStarted(rec.PID); !alive || started != rec.Started {
 			return nil, wire.Errorf(wire.NotFound, "adopt the runtime: it has ended")
 		}
-		if _, err := p.caller().Health(ctx); err != nil {
+		if _, err := p.Health(ctx); err != nil {
 			return nil, wire.Errorf(wire.NotFound, "adopt the runtime: %w", err)
 		}
 	} else {

@@ -43,6 +43,9 @@ type Upstream struct {
 	Command []string
 	Host    string // default 127.0.0.1
 	Port    int    // preferred; 0 or a busy one gives way to a free one
+	// Gateway is one that speaks as the direct execution gateway does: it is ready when
+	// its port answers, and tells nothing of its health.
+	Gateway bool
 }
 
 // FindFor finds a program of the runtime for another machine, such as a

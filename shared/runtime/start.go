@@ -178,7 +178,8 @@ func spawn(cmd *exec.Cmd, spec Spec, address string) (*Process, error) {
 	started, _ := resource.ProcessStarted(cmd.Process.Pid)
 	return &Process{
 		record: resource.RuntimeRecord{
-			InstanceID: spec.Instance, Dir: spec.Dir, Address: address, PID: cmd.Process.Pid, Started: started, Upstream: spec.Upstream != nil,
+			InstanceID: spec.Instance, Dir: spec.Dir, Address: address, PID: cmd.Process.Pid, Started: started,
+			Upstream: spec.Upstream != nil, Gateway: spec.Upstream != nil && spec.Upstream.Gateway,
 		},
 		done: make(chan struct{}), hurry: make(chan struct{}), release: make(chan struct{}),
 	}, nil
@@ -231,8 +232,8 @@ func startUpstream(ctx context.Context, spec Spec, logFile *os.File) (*Process, 
 			return nil, errors.Join(err, p.sweep())
 		case <-ticker.C:
 		}
-		if saidReady(logFile.Name(), from) {
-			if _, err := p.caller().Health(ctx); err == nil {
+		if up.Gateway || saidReady(logFile.Name(), from) {
+			if _, err := p.Health(ctx); err == nil {
 				err := os.WriteFile(filepath.Join(spec.Dir, AddressFile), []byte(address), 0o600)
 				if err == nil {
 					p.watcher.Go(p.boundUpstream)

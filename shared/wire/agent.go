@@ -26,6 +26,7 @@ const (
 	RuntimeParamAppID      = "appId"
 	RuntimeParamProject    = "projectName"
 	RuntimeParamCurrent    = "currentProject"
+	RuntimeParamProvider   = "providerId" // of the direct execution gateway
 )
 
 // Registered is the first message of a runtime to a client.

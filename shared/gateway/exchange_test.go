@@ -1,0 +1,150 @@
+package gateway_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/codeboltai/codebolt-providers/shared/gateway"
+	"github.com/codeboltai/codebolt-providers/shared/wire"
+)
+
+func from(t *testing.T, x *gateway.Exchange, frame string) gateway.Out {
+	t.Helper()
+	head, err := wire.Peek([]byte(frame))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return x.FromRuntime(head, []byte(frame))
+}
+
+func server(t *testing.T, x *gateway.Exchange, frame string) (string, bool) {
+	t.Helper()
+	head, err := wire.Peek([]byte(frame))
+	if err != nil {
+		t.Fatal(err)
+	}
+	reply, mine := x.FromServer(head, []byte(frame))
+	return string(reply), mine
+}
+
+func same(t *testing.T, what, got, want string) {
+	t.Helper()
+	var a, b any
+	if err := json.Unmarshal([]byte(got), &a); err != nil {
+		t.Errorf("%s: %v in %s", what, err, got)
+		return
+	}
+	if err := json.Unmarshal([]byte(want), &b); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(b, a); diff != "" {
+		t.Errorf("%s (-want +got):\n%s", what, diff)
+	}
+}
+
+const ask = `{"type":"executionGateway.request","requestId":"%s","originalType":"fsEvent","originalAction":"readFile","originalMessage":{"type":"fsEvent","action":"readFile","requestId":"%s","n":%d}}`
+
+func TestEachRequestGetsItsOwnAnswer(t *testing.T) {
+	x := &gateway.Exchange{}
+	first, second := from(t, x, fmt.Sprintf(ask, "g1", "a1", 1)), from(t, x, fmt.Sprintf(ask, "g2", "a2", 2))
+	same(t, "the first request", string(first.ToServer), `{"type":"fsEvent","action":"readFile","requestId":"a1","n":1}`)
+	if first.Asked != "a1" || second.Asked != "a2" || first.Patient || x.Open() != 2 {
+		t.Errorf("asked %q and %q", first.Asked, second.Asked)
+	}
+	// The same type, in the other order.
+	reply, mine := server(t, x, `{"type":"readFileResponse","requestId":"a2","success":true,"content":"two"}`)
+	if !mine {
+		t.Error("the second answer is nobody's")
+	}
+	same(t, "the second reply", reply, `{"type":"executionGateway.reply","requestId":"reply-g2","replyRequestId":"g2","success":true,"result":{"type":"readFileResponse","requestId":"a2","success":true,"content":"two"}}`)
+	reply, _ = server(t, x, `{"type":"readFileResponse","requestId":"a1","success":false,"error":"no such file"}`)
+	same(t, "the first reply", reply, `{"type":"executionGateway.reply","requestId":"reply-g1","replyRequestId":"g1","success":false,"result":{"type":"readFileResponse","requestId":"a1","success":false,"error":"no such file"}}`)
+	for name, frame := range map[string]string{
+		"once more":          `{"type":"readFileResponse","requestId":"a1"}`,
+		"of that type alone": `{"type":"readFileResponse"}`,
+		"another id":         `{"type":"readFileResponse","requestId":"a9"}`,
+		"the gateway's id":   `{"type":"readFileResponse","requestId":"g1"}`,
+	} {
+		from(t, x, fmt.Sprintf(ask, "g3", "a3", 3))
+		if reply, mine := server(t, x, frame); mine {
+			t.Errorf("%s: taken for an answer: %s", name, reply)
+		}
+	}
+}
+
+func TestIdsThatAgentsShareOrLackAreReplaced(t *testing.T) {
+	x := &gateway.Exchange{}
+	first, second, third := from(t, x, fmt.Sprintf(ask, "g1", "same", 1)), from(t, x, fmt.Sprintf(ask, "g2", "same", 2)), from(t, x, fmt.Sprintf(ask, "g3", "", 3))
+	if first.Asked != "same" || second.Asked == "same" || second.Asked == "" || third.Asked == "" || third.Asked == second.Asked {
+		t.Errorf("asked as %q, %q and %q", first.Asked, second.Asked, third.Asked)
+	}
+	reply, _ := server(t, x, fmt.Sprintf(`{"type":"r","requestId":%q}`, second.Asked))
+	same(t, "the second", reply, `{"type":"executionGateway.reply","requestId":"reply-g2","replyRequestId":"g2","success":true,"result":{"type":"r","requestId":"same"}}`)
+	if out := from(t, x, fmt.Sprintf(ask, "g1", "other", 1)); out.ToServer != nil || out.ToRuntime == nil {
+		t.Errorf("an id of the gateway's that waits already: %s", out.ToServer)
+	}
+	if x.Open() != 2 || x.Forget() != 2 || x.Open() != 0 {
+		t.Error("what waits is counted wrong")
+	}
+	if out := from(t, x, fmt.Sprintf(ask, "g1", "again", 1)); out.Asked != "again" {
+		t.Errorf("after a new connection it was asked as %q", out.Asked)
+	}
+}
+
+func TestAnswersThatDoNotComeAreSaidNotToCome(t *testing.T) {
+	x := &gateway.Exchange{}
+	out := from(t, x, fmt.Sprintf(ask, "g1", "a1", 1))
+	reply, waited := x.Expire(out.Asked)
+	if !waited {
+		t.Error("it did not wait")
+	}
+	same(t, "the reply", string(reply), `{"type":"executionGateway.reply","requestId":"reply-g1","replyRequestId":"g1","success":false,"result":{"error":"Request timed out","code":"timeout","retryable":true}}`)
+	if _, mine := server(t, x, `{"type":"r","requestId":"a1"}`); mine {
+		t.Error("an answer that comes too late is taken")
+	}
+	if _, waited := x.Expire(out.Asked); waited {
+		t.Error("it expires twice")
+	}
+	if out := from(t, x, `{"type":"executionGateway.request","requestId":"g2","originalType":"inference","originalMessage":{"type":"inference"}}`); !out.Patient {
+		t.Error("a model is given two minutes")
+	}
+}
+
+func TestNotificationsAreUnwrapped(t *testing.T) {
+	x := &gateway.Exchange{}
+	for frame, want := range map[string]string{
+		`{"type":"executionGateway.notification","originalType":"sendMessage","originalMessage":{"type":"sendMessage","text":"x"}}`:        `{"type":"sendMessage","text":"x"}`,
+		`{"type":"executionGateway.notification","originalType":"processStoped","originalMessage":{"message":"x"}}`:                        `{"type":"processStoped","message":"x"}`,
+		`{"type":"executionNotification","originalType":"fsnotify","result":{"type":"other","n":1},"originalMessage":{"type":"fsnotify"}}`: `{"type":"other","n":1}`,
+		`{"type":"agentMessage","requestId":"x"}`: `{"type":"agentMessage","requestId":"x"}`,
+	} {
+		same(t, frame, string(from(t, x, frame).ToServer), want)
+	}
+	for _, frame := range []string{
+		`{"type":"executionGateway.claim","success":true}`,
+		`{"type":"executionGateway.notification","originalType":"x","originalMessage":5}`,
+		`{"type":"executionGateway.request","originalType":"x","originalMessage":{"type":"x"}}`,
+	} {
+		if out := from(t, x, frame); out.ToServer != nil || out.ToRuntime != nil {
+			t.Errorf("%s became %s%s", frame, out.ToServer, out.ToRuntime)
+		}
+	}
+	if out := from(t, x, `{"type":"executionGateway.request","requestId":"g","originalType":"x","originalMessage":5}`); out.ToRuntime == nil || x.Open() != 0 {
+		t.Errorf("a request without a message: %+v", out)
+	}
+}
+
+func TestRequestsThatWaitAreBounded(t *testing.T) {
+	x := &gateway.Exchange{}
+	for i := range 4096 {
+		if out := from(t, x, fmt.Sprintf(ask, fmt.Sprint("g", i), fmt.Sprint("a", i), i)); out.Asked == "" {
+			t.Fatalf("request %d was refused: %s", i, out.ToRuntime)
+		}
+	}
+	if out := from(t, x, fmt.Sprintf(ask, "one", "more", 0)); out.ToRuntime == nil || x.Open() != 4096 {
+		t.Errorf("one more: %+v", out)
+	}
+}

@@ -88,6 +88,17 @@ func (s *switchboard) open(q *question) bool {
 	return !q.answered
 }
 
+// of is the question that the platform sees under an id; nil when none waits.
+func (s *switchboard) of(id wire.ID) *question {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	q := s.all[id]
+	if q == nil || q.answered {
+		return nil
+	}
+	return q
+}
+
 // leave forgets what an agent has asked: nobody waits for it.
 func (s *switchboard) leave(a *speaker) {
 	s.mu.Lock()

@@ -39,7 +39,8 @@ type client struct {
 
 	// Under Host.mu.
 	up      bool
-	telling bool // the pump has a frame in hand
+	pass    *pass // of one that speaks as the execution gateway does
+	telling bool  // the pump has a frame in hand
 	seen    map[*agent]*cursor
 }
 
@@ -62,6 +63,9 @@ func (h *Host) accept(l *link.Link, r *http.Request) link.Handler {
 	c := &client{h: h, link: l, appID: r.URL.Query().Get(wire.RuntimeParamAppID), calls: make(chan struct{}, maxFileCalls), seen: map[*agent]*cursor{}}
 	h.mu.Lock()
 	h.clients[c] = true
+	if through(r) {
+		h.admitGateway(c, r)
+	}
 	for _, a := range h.agents {
 		c.seen[a] = &cursor{late: a.started != nil, next: a.first, live: a.first + len(a.events), told: a.total - int64(a.kept), offset: map[string]int64{}}
 	}
@@ -99,6 +103,9 @@ func (c *client) pump() {
 		c.attached.close()
 		h.mu.Lock()
 		delete(h.clients, c)
+		if h.claimant == c {
+			h.claimant = nil
+		}
 		if !h.connected() {
 			h.alone = time.Now()
 		}
@@ -153,7 +160,7 @@ again:
 				at.started = true
 				started := *a.started
 				started.Replay = at.late
-				return encode(&started), nil, true
+				return c.as(encode(&started), nil), nil, true
 			}
 			at.next = max(at.next, a.first)
 			ev := a.events[at.next-a.first]
@@ -162,18 +169,26 @@ again:
 			if a.speaker != nil {
 				gone = h.reaches(a, at.next)
 			}
-			if ev.asks != nil && at.next <= at.live && !h.asked.open(ev.asks) {
-				continue again // it has its answer
+			if !c.hears(&ev) || ev.asks != nil && at.next <= at.live && !h.asked.open(ev.asks) {
+				continue again // it is not for this one, or has its answer
 			}
 			if ev.output == nil {
-				return ev.encode(at.next <= at.live, 0), gone, true
+				return c.as(ev.encode(at.next <= at.live, 0), ev.asks), gone, true
 			}
 			seen := at.offset[ev.output.Stream]
 			at.offset[ev.output.Stream] = ev.output.Offset + int64(ev.size)
-			return ev.encode(at.next <= at.live, seen), gone, true
+			return c.as(ev.encode(at.next <= at.live, seen), nil), gone, true
 		}
 		h.moved.Wait()
 	}
+}
+
+// as is a message as the client takes it.
+func (c *client) as(frame []byte, asks *question) []byte {
+	if c.pass == nil {
+		return frame
+	}
+	return wrapped(frame, asks)
 }
 
 // reaches notes, when it is called, that somebody has been told of an agent's events
@@ -192,6 +207,9 @@ func (c *client) receive(m link.Message) {
 	head, err := wire.Peek(m.Data)
 	if err != nil || head.Type == "" {
 		c.fault(head.RequestID, "a message needs a type")
+		return
+	}
+	if c.pass != nil && c.spokenToGateway(head, m.Data) {
 		return
 	}
 	switch head.Type {

@@ -58,9 +58,11 @@ func (s *speaker) heard(frame []byte) {
 	case notAgents(head.Type):
 		s.h.log.Warn("an agent sent what is not an agent's to send", "agent", s.a.id, "type", head.Type)
 		s.refuse(head, wire.Errorf(wire.Permission, "%s is not an agent's to send", head.Type))
-	case s.caller.Serve(head, frame):
+	case s.rules.of(head) != "proxy" && s.caller.Serve(head, frame):
 	case unanswered(head):
 		s.relay(head, frame, nil)
+	case s.rules.of(head) == "local":
+		s.refuse(head, wire.Errorf(wire.Unsupported, "%s is to be answered in the environment, as %s says, and nothing here can", head.Type, rulesFile))
 	case head.RequestID == "" && s.wait(head, frame):
 	default:
 		s.ask(head, frame)

@@ -105,7 +105,9 @@ type Host struct {
 	moved   *sync.Cond // something changed that pumps or agents wait for
 	agents  []*agent   // in order of their start
 	clients map[*client]bool
-	alone   time.Time // since when no client is connected
+	// claimant is the client of the execution gateway that agents' requests go to.
+	claimant *client
+	alone    time.Time // since when no client is connected
 }
 
 // New prepares a runtime for a workspace. It fails with the kind of the cause
@@ -159,6 +161,9 @@ func New(o Options) (*Host, error) {
 }
 
 func (h *Host) greet(r *http.Request, resumed bool) []byte {
+	if through(r) {
+		return h.greetGateway(r)
+	}
 	text := "Successfully connected as app"
 	if resumed {
 		text = "Resumed as app"

@@ -53,6 +53,7 @@ type message struct {
 // speaker is an agent that connects and speaks, as those with the SDK do. It lives on
 // when it has done what a message wants, and is given the next one.
 type speaker struct {
+	rules  rules // who answers what it asks
 	h      *Host
 	r      Report
 	a      *agent
@@ -92,7 +93,7 @@ func (h *Host) speak(ctx context.Context, r Report, prepare func(context.Context
 	if !agentIDs.MatchString(r.a.id) {
 		return nil, wire.Errorf(wire.Invalid, "start the agent: its id is to be of letters, digits, dots, dashes and underscores, 128 at most, and begin with a letter or digit")
 	}
-	s := &speaker{h: h, r: r, a: r.a, secret: rand.Text(), there: make(chan struct{}), unnamed: map[string][]asking{}}
+	s := &speaker{h: h, r: r, a: r.a, secret: rand.Text(), there: make(chan struct{}), unnamed: map[string][]asking{}, rules: readRules(ctx, h.files, h.log)}
 	if h.speakers() >= maxSpeakers {
 		return nil, wire.Errorf(wire.Unavailable, "start the agent: %d agents run already", maxSpeakers)
 	}

@@ -50,6 +50,21 @@ type GatewayReply struct {
 	Extra          Extra `json:",embed"`
 }
 
+// GatewayRole answers a client of the gateway that claims or relinquishes it, subscribes
+// or unsubscribes, by the type of its request.
+type GatewayRole struct {
+	Header
+	Success bool             `json:"success"`
+	Data    *GatewayRoleData `json:"data,omitzero"`
+	Problem `json:",embed"`
+}
+
+// GatewayRoleData tells whether the client answers what agents ask.
+type GatewayRoleData struct {
+	Claimed  bool   `json:"claimed"`
+	PluginID string `json:"pluginId"`
+}
+
 // The actions of AppFS. The first six are the gateway's; the rest are
 // codebolt-runtime's, so that every file call takes one round trip.
 const (

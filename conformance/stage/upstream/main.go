@@ -11,6 +11,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -19,6 +20,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/gorilla/websocket"
 )
@@ -32,7 +34,7 @@ func main() {
 		fmt.Fprintln(os.Stderr, "want --server --port PORT --project DIR")
 		os.Exit(2)
 	}
-	ln, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", *port))
+	ln, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", fmt.Sprintf("127.0.0.1:%d", *port))
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
@@ -49,7 +51,7 @@ func main() {
 		}
 		(&peer{socket: socket, project: *project, replies: map[string]func(message){}}).run()
 	})
-	server := &http.Server{ReadHeaderTimeout: 0}
+	server := &http.Server{ReadHeaderTimeout: 10 * time.Second}
 	fmt.Fprintln(os.Stderr, server.Serve(ln))
 }
 
@@ -76,7 +78,7 @@ func (p *peer) send(m message) {
 }
 
 func (p *peer) run() {
-	defer p.socket.Close()
+	defer func() { _ = p.socket.Close() }() // it is gone either way
 	p.send(message{"type": "executionGateway.claim", "success": true, "data": message{"claimed": true}})
 	p.send(message{"type": "__ping", "timestamp": 1})
 	for {
@@ -129,8 +131,8 @@ func (p *peer) prompted(m message) {
 			p.tell(message{"type": "sendMessage", "about": about, "success": reply["success"], "result": reply["result"]})
 		}
 	}
-	switch {
-	case text == "two":
+	switch text {
+	case "two":
 		var left sync.WaitGroup
 		left.Add(2)
 		for _, about := range []string{"first", "second"} {
@@ -140,12 +142,12 @@ func (p *peer) prompted(m message) {
 			})
 		}
 		go func() { left.Wait(); end() }()
-	case text == "own":
+	case "own":
 		p.ask(message{"type": "memoryEvent", "action": "get"}, func(reply message) {
 			told("own")(reply)
 			end()
 		})
-	case text == "quiet":
+	case "quiet":
 		p.ask(message{"type": "inference", "requestId": "lost", "prompt": "lost"}, told("lost"))
 		_ = p.socket.Close()
 	default:

@@ -28,6 +28,10 @@ const (
 	// Agents: a runtime starts agents of the type "command" that connect and speak as
 	// those with the SDK do.
 	Agents Capability = "agents"
+	// Terminal: terminals can be opened in an environment.
+	Terminal Capability = "terminal"
+	// Watch: the files of an environment can be watched.
+	Watch Capability = "watch"
 	// OnStop: the member onStop of providerStop says what becomes of the
 	// environment.
 	OnStop Capability = "onStop"

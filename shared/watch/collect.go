@@ -91,6 +91,12 @@ func (w *Watch) event(e fsnotify.Event) {
 	isFolder, known := names[path.Base(name)]
 	switch {
 	case e.Has(fsnotify.Remove), e.Has(fsnotify.Rename):
+		if _, err := w.root.Lstat(filepath.FromSlash(name)); err == nil {
+			// Another has its place: what is told of it may have come before, as when two
+			// are exchanged.
+			w.created(name, known, isFolder)
+			return
+		}
 		if !known {
 			return
 		}

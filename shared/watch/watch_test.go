@@ -1,3 +1,5 @@
+//go:build linux
+
 package watch_test
 
 import (
@@ -10,6 +12,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
 
 	"github.com/codeboltai/codebolt-providers/shared/watch"
 	"github.com/codeboltai/codebolt-providers/shared/wire"
@@ -137,6 +140,14 @@ func TestAFileThatAnEditorReplacesIsModified(t *testing.T) {
 	s.write(".a.txt.swp", "after")
 	s.try(os.Rename(s.path(".a.txt.swp"), s.path("a.txt")))
 	s.expect(map[string]string{"a.txt": "modified"})
+}
+
+func TestWhatIsExchangedWithAnotherIsModified(t *testing.T) {
+	s := newScene(t, watch.Options{}, "a.txt", "dir/b.txt")
+	if err := unix.Renameat2(unix.AT_FDCWD, s.path("a.txt"), unix.AT_FDCWD, s.path("dir/b.txt"), unix.RENAME_EXCHANGE); err != nil {
+		t.Fatal(err)
+	}
+	s.expect(map[string]string{"a.txt": "modified", "dir/b.txt": "modified"})
 }
 
 func TestTenThousandFilesAreAllToldOf(t *testing.T) {

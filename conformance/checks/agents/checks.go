@@ -1,5 +1,6 @@
 // Package agents holds the checks of group AG: that agents which connect and speak as
-// those with the SDK do are served, in the environment and by the platform.
+// those with the SDK do are served, in the environment and by the platform, and that people
+// can look at what they do, at terminals and by watching files.
 package agents
 
 import (
@@ -11,7 +12,7 @@ import (
 
 // Checks returns the group's checks.
 func Checks() []suite.Check {
-	return slices.Concat(life(), ending(), asking(), files(), commands(), identity(), breaks())
+	return slices.Concat(life(), ending(), asking(), files(), commands(), identity(), breaks(), terminals(), watching())
 }
 
 // needs of all checks.

@@ -28,6 +28,16 @@ func reaching(typ string, change func(w *wrapper, heard message) message) func(*
 	})
 }
 
+// told makes a Reply hook that changes frames of a type, which answer nothing.
+func told(typ string, change func(w *wrapper, m message) []message) func(*wrapper, message, message) []message {
+	return func(w *wrapper, _, m message) []message {
+		if m.text("type") == typ {
+			return change(w, m)
+		}
+		return list(m)
+	}
+}
+
 // given makes a Request hook that changes the message that an agent is given; nil leaves
 // it as it came, down to the digits of its numbers.
 func given(change func(w *wrapper, envelope message) message) func(*wrapper, message) []message {
@@ -268,6 +278,73 @@ func agentDefects() []defect {
 		{
 			Name: "crosses-answers-of-many", Check: "AG-018",
 			Doc: "gives two answers to each other's requests when there are many", Request: crossed(40),
+		},
+		{
+			Name: "forgets-how-a-terminal-ended", Check: "AG-019", Also: []string{"AG-021"},
+			Doc: "tells of every program at a terminal that it ended well",
+			Reply: told("terminal.exit", func(_ *wrapper, m message) []message {
+				return list(m.with(message{"exitCode": 0}))
+			}),
+		},
+		{
+			Name: "loses-a-piece-of-a-terminal", Check: "AG-019", Also: []string{"AG-021"},
+			Doc: "loses some of what a terminal shows",
+			Reply: told("terminal.output", func(w *wrapper, m message) []message {
+				if w.count("piece") == 2 {
+					return nil
+				}
+				return list(m)
+			}),
+		},
+		{
+			Name: "keeps-a-terminal-as-large-as-it-was", Check: "AG-020",
+			Doc: "does not change the size of a terminal",
+			Request: request("terminal.resize", func(_ *wrapper, m message) message {
+				if m["cols"] == 0.0 {
+					return m
+				}
+				return m.with(message{"cols": 90, "rows": 33})
+			}),
+		},
+		{
+			Name: "shows-a-terminal-from-another-place", Check: "AG-021",
+			Doc: "sends less than was kept to who comes back to a terminal",
+			Request: request("terminal.attach", func(_ *wrapper, m message) message {
+				after, _ := m["after"].(float64)
+				return m.with(message{"after": after + 3})
+			}),
+		},
+		{
+			Name: "lets-agents-think-they-have-a-terminal", Check: "AG-022",
+			Doc: "answers an agent that wants a terminal with success",
+			Reply: reaching("error", func(_ *wrapper, heard message) message {
+				return heard.with(message{"success": true, "error": nil})
+			}),
+		},
+		{
+			Name: "tells-changes-twice", Check: "AG-023",
+			Doc:   "tells every change of a watched file again",
+			Reply: told("watch.changed", func(_ *wrapper, m message) []message { return []message{m, m} }),
+		},
+		{
+			Name: "takes-replaced-files-for-new", Check: "AG-024", Also: []string{"AG-023"},
+			Doc: "tells of a file that was replaced as of a new one",
+			Reply: told("watch.changed", func(_ *wrapper, m message) []message {
+				changes, _ := m["changes"].([]any)
+				var changed []any
+				for _, c := range changes {
+					if one, ok := c.(map[string]any); ok && one["kind"] == "modified" {
+						c = map[string]any(message(one).with(message{"kind": "created"}))
+					}
+					changed = append(changed, c)
+				}
+				return list(m.with(message{"changes": changed}))
+			}),
+		},
+		{
+			Name: "watches-what-is-ignored", Check: "AG-025",
+			Doc:     "tells of files that are to be ignored",
+			Request: request("watch.start", func(_ *wrapper, m message) message { return m.with(message{"ignore": nil}) }),
 		},
 	}
 }

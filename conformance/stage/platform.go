@@ -28,26 +28,16 @@ type Platform struct {
 // NewPlatform listens to the agents of an environment from now on. A question to the
 // language model is answered with what it says.
 func NewPlatform(t *testing.T, e *server.Environment) *Platform {
-	p := &Platform{t: t, e: e, moved: make(chan struct{}, 1)}
 	answered := map[any]bool{}
-	cancel := e.Subscribe(func(head wire.Header, frame []byte) {
-		said := Said{}
-		if err := wire.Unmarshal(frame, &said); err != nil {
-			t.Errorf("an agent said %s: %v", frame, err)
-			return
-		}
-		p.mu.Lock()
-		p.said = append(p.said, said)
+	var mu sync.Mutex
+	// What is asked a second time, because the first answer may be lost, is answered
+	// again; it is not done again.
+	return hear(t, e, func(said Said) {
+		mu.Lock()
 		again := answered[said["requestId"]]
 		answered[said["requestId"]] = true
-		p.mu.Unlock()
-		select {
-		case p.moved <- struct{}{}:
-		default:
-		}
-		// What is asked a second time, because the first answer may be lost, is answered
-		// again; it is not done again.
-		if head.Type == "inference" {
+		mu.Unlock()
+		if said["type"] == "inference" {
 			go func() {
 				answer := map[string]any{"type": "llmResponse", "requestId": said["requestId"], "completion": said["message"], "again": again}
 				if err := e.Send(t.Context(), answer); err != nil && t.Context().Err() == nil {
@@ -55,6 +45,28 @@ func NewPlatform(t *testing.T, e *server.Environment) *Platform {
 				}
 			}()
 		}
+	})
+}
+
+// Hear listens to an environment from now on, and answers nothing.
+func Hear(t *testing.T, e *server.Environment) *Platform { return hear(t, e, func(Said) {}) }
+
+func hear(t *testing.T, e *server.Environment, answer func(Said)) *Platform {
+	p := &Platform{t: t, e: e, moved: make(chan struct{}, 1)}
+	cancel := e.Subscribe(func(_ wire.Header, frame []byte) {
+		said := Said{}
+		if err := wire.Unmarshal(frame, &said); err != nil {
+			t.Errorf("an agent said %s: %v", frame, err)
+			return
+		}
+		p.mu.Lock()
+		p.said = append(p.said, said)
+		p.mu.Unlock()
+		select {
+		case p.moved <- struct{}{}:
+		default:
+		}
+		answer(said)
 	})
 	t.Cleanup(cancel)
 	return p

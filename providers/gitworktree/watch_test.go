@@ -9,66 +9,33 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
-	"time"
 
 	"github.com/codeboltai/codebolt-providers/conformance/server"
 	"github.com/codeboltai/codebolt-providers/conformance/stage"
 	"github.com/codeboltai/codebolt-providers/shared/wire"
 )
 
-// changes keeps what the server of an environment is told of its files.
-type changes struct {
-	mu   sync.Mutex
-	all  []wire.WatchChanged
-	more chan struct{}
-}
-
-func watching(t *testing.T, e *server.Environment) *changes {
-	c := &changes{more: make(chan struct{}, 1)}
-	t.Cleanup(e.Subscribe(func(head wire.Header, frame []byte) {
-		m := wire.WatchChanged{}
-		if head.Type != wire.TypeWatchChanged || wire.Unmarshal(frame, &m) != nil {
-			return
-		}
-		c.mu.Lock()
-		c.all = append(c.all, m)
-		c.mu.Unlock()
-		select {
-		case c.more <- struct{}{}:
-		default:
-		}
-	}))
-	return c
-}
-
-// until waits for a change of a path, and returns all there have been, as "kind path".
-func (c *changes) until(t *testing.T, id, path string) (all []string) {
-	t.Helper()
-	limit := time.After(20 * time.Second)
-	for {
-		all = nil
-		found := false
-		c.mu.Lock()
-		for _, m := range c.all {
-			for _, change := range m.Changes {
-				if m.WatchID == id {
-					all = append(all, change.Kind+" "+change.Path)
-					found = found || change.Path == path
-				}
+// changesOf are what a watch has told of so far, as "kind path".
+func changesOf(p *stage.Platform, id string) (all []string) {
+	for _, m := range p.All(func(s stage.Said) bool { return s["type"] == wire.TypeWatchChanged && s["watchId"] == id }) {
+		changes, _ := m["changes"].([]any)
+		for _, c := range changes {
+			if change, ok := c.(map[string]any); ok {
+				all = append(all, fmt.Sprint(change["kind"], " ", change["path"]))
 			}
 		}
-		c.mu.Unlock()
-		if found {
-			return all
-		}
-		select {
-		case <-c.more:
-		case <-limit:
-			t.Fatalf("%s was not told of by %s, but %v", path, id, all)
-		}
 	}
+	return all
+}
+
+// until waits for a change of a path, and returns all there have been.
+func until(t *testing.T, p *stage.Platform, id, path string) []string {
+	t.Helper()
+	p.Await(1, func(s stage.Said) bool {
+		return s["watchId"] == id && strings.Contains(fmt.Sprint(s["changes"]), "path:"+path)
+	})
+	return changesOf(p, id)
 }
 
 // ask sends a request about watches, and returns its answer and the kind of its error.
@@ -91,7 +58,7 @@ func TestTheServerIsToldWhatChangesInAnEnvironment(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
 	e, path := s.Opened("watched", nil)
-	seen := watching(t, e)
+	seen := stage.Hear(t, e)
 	reply, code := ask(t, e, map[string]any{"type": "watch.start", "watchId": "w1", "ignore": []string{"*.log"}, "debounceMs": 20})
 	if code != "" || reply.WatchID != "w1" {
 		t.Fatalf("watch.start: %+v", reply)
@@ -101,12 +68,12 @@ func TestTheServerIsToldWhatChangesInAnEnvironment(t *testing.T) {
 	}
 	// By the server, by an agent, and by anybody.
 	s.Call(e, map[string]any{"type": "providerWriteFile", "path": "by/server.txt", "content": "x"}, nil)
-	seen.until(t, "w1", "by/server.txt")
+	until(t, seen, "w1", "by/server.txt")
 	s.Agent(e, "a", "echo x >by/agent.txt; echo x >noise.log; mv by/server.txt by/moved.txt")
-	all := seen.until(t, "w1", "by/moved.txt")
-	seen.until(t, "w1", "by/agent.txt")
+	all := until(t, seen, "w1", "by/moved.txt")
+	until(t, seen, "w1", "by/agent.txt")
 	stage.Write(t, filepath.Join(path, "last.txt"), "x")
-	all = append(all, seen.until(t, "w1", "last.txt")...)
+	all = append(all, until(t, seen, "w1", "last.txt")...)
 	if !slices.Contains(all, "deleted by/server.txt") || !slices.Contains(all, "created by/agent.txt") {
 		t.Errorf("told of %v", all)
 	}
@@ -121,7 +88,7 @@ func TestTheServerIsToldWhatChangesInAnEnvironment(t *testing.T) {
 		t.Fatal(err)
 	}
 	stage.Write(t, filepath.Join(path, "after.txt"), "x")
-	seen.until(t, "w1", "after.txt")
+	until(t, seen, "w1", "after.txt")
 
 	for _, c := range []struct {
 		name    string
@@ -152,13 +119,9 @@ func TestTheServerIsToldWhatChangesInAnEnvironment(t *testing.T) {
 	if _, code := ask(t, e, map[string]any{"type": "watch.start"}); code != wire.Unavailable {
 		t.Errorf("one watch more: kind %q", code)
 	}
-	seen.mu.Lock()
-	defer seen.mu.Unlock()
-	for _, m := range seen.all {
-		for _, change := range m.Changes {
-			if change.Path == "unwatched.txt" {
-				t.Errorf("%s told of a file from before it or after its end", m.WatchID)
-			}
+	for _, m := range seen.All(func(s stage.Said) bool { return s["type"] == wire.TypeWatchChanged }) {
+		if strings.Contains(fmt.Sprint(m), "unwatched.txt") {
+			t.Errorf("%s told of a file from before it or after its end", m["watchId"])
 		}
 	}
 	if _, err := os.Stat(filepath.Join(path, "unwatched.txt")); errors.Is(err, os.ErrNotExist) {

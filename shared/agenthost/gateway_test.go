@@ -11,7 +11,6 @@ import (
 	"testing"
 
 	"github.com/codeboltai/codebolt-providers/shared/agenthost"
-	"github.com/codeboltai/codebolt-providers/shared/link"
 	"github.com/codeboltai/codebolt-providers/shared/runtime"
 	"github.com/codeboltai/codebolt-providers/shared/wire"
 )
@@ -33,35 +32,7 @@ func init() {
 // gateway connects a client that speaks as the execution gateway does.
 func (r *rig) gateway(id string, hear func(p *platform, frame object)) *platform {
 	r.t.Helper()
-	p := &platform{peer: &peer{t: r.t}, news: make(chan struct{}, 1)}
-	ready := make(chan struct{})
-	var err error
-	p.Client, err = runtime.Connect(r.t.Context(), runtime.ClientOptions{
-		Dial: r.dial, Token: token, Gateway: id,
-		OnMessage: func(_ wire.Header, m link.Message) {
-			frame := object{}
-			if err := wire.Unmarshal(m.Data, &frame); err != nil {
-				r.t.Error(err)
-			}
-			p.mu.Lock()
-			p.frames = append(p.frames, frame)
-			p.mu.Unlock()
-			select {
-			case p.news <- struct{}{}:
-			default:
-			}
-			<-ready
-			if hear != nil {
-				hear(p, frame)
-			}
-		},
-	})
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	close(ready)
-	r.t.Cleanup(p.leave)
-	return p
+	return r.listen(runtime.ClientOptions{Gateway: id}, hear)
 }
 
 // replies answers what agents ask through the gateway.
@@ -125,7 +96,7 @@ func TestOneClientAtATimeClaimsTheGateway(t *testing.T) {
 	t.Parallel()
 	r := start(t, agenthost.Options{})
 	writeIn(t, r, "there.txt", "here")
-	first := r.gateway("first", nil)
+	first := r.gateway("first", func(*platform, object) {})
 	second := r.gateway("second", replies)
 	if told := second.await(1, ofType(wire.TypeGatewayClaim))[0]; told["success"] != false || told["data"].(object)["claimed"] != false {
 		t.Errorf("the second is told %v", told)

@@ -37,27 +37,32 @@ func answers(p *platform, frame object) {
 // platform connects one that does something with each frame it hears.
 func (r *rig) platform(hear func(p *platform, frame object)) *platform {
 	r.t.Helper()
+	return r.listen(runtime.ClientOptions{AppID: "test", ProjectName: "p", CurrentProject: r.workspace, Resume: true}, hear)
+}
+
+// listen connects in a way.
+func (r *rig) listen(o runtime.ClientOptions, hear func(p *platform, frame object)) *platform {
+	r.t.Helper()
 	p := &platform{peer: &peer{t: r.t}, news: make(chan struct{}, 1)}
 	ready := make(chan struct{})
 	var err error
-	p.Client, err = runtime.Connect(r.t.Context(), runtime.ClientOptions{
-		Dial: r.dial, Token: token, AppID: "test", ProjectName: "p", CurrentProject: r.workspace, Resume: true,
-		OnMessage: func(_ wire.Header, m link.Message) {
-			frame := object{}
-			if err := wire.Unmarshal(m.Data, &frame); err != nil {
-				r.t.Error(err)
-			}
-			p.mu.Lock()
-			p.frames = append(p.frames, frame)
-			p.mu.Unlock()
-			select {
-			case p.news <- struct{}{}:
-			default:
-			}
-			<-ready
-			hear(p, frame)
-		},
-	})
+	o.Dial, o.Token = r.dial, token
+	o.OnMessage = func(_ wire.Header, m link.Message) {
+		frame := object{}
+		if err := wire.Unmarshal(m.Data, &frame); err != nil {
+			r.t.Error(err)
+		}
+		p.mu.Lock()
+		p.frames = append(p.frames, frame)
+		p.mu.Unlock()
+		select {
+		case p.news <- struct{}{}:
+		default:
+		}
+		<-ready
+		hear(p, frame)
+	}
+	p.Client, err = runtime.Connect(r.t.Context(), o)
 	if err != nil {
 		r.t.Fatal(err)
 	}

@@ -55,6 +55,7 @@ type Terminal struct {
 	out     ring
 	size    Size
 	readers map[*Reader]bool
+	closing bool // readers hold the program up no more
 	input   [][]byte
 	waiting int // bytes of input
 	exit    *Exit
@@ -165,7 +166,8 @@ func (t *Terminal) Close() {
 	}
 	t.p.kill()
 	t.mu.Lock()
-	clear(t.readers) // whoever does not read holds nobody up any more
+	clear(t.readers)
+	t.closing = true
 	t.moved.Broadcast()
 	t.mu.Unlock()
 	<-t.done
@@ -179,7 +181,9 @@ func (t *Terminal) Reader(from int64) *Reader {
 	defer t.mu.Unlock()
 	r := &Reader{t: t, at: min(max(from, t.out.first()), t.out.end)}
 	r.lost = max(0, r.at-max(from, 0))
-	t.readers[r] = true
+	if !t.closing {
+		t.readers[r] = true
+	}
 	return r
 }
 

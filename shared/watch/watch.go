@@ -140,7 +140,8 @@ func (w *Watch) begin() error {
 		return wire.Errorf(wire.CodeOf(err), "watch: %w", err)
 	}
 	if !info.IsDir() {
-		// A file is watched through its folder: it may be replaced.
+		// A file is watched through its folder, and that alone: it may be replaced.
+		w.o.Flat = true
 		return w.enter(path.Dir(w.o.Path), nil)
 	}
 	return w.enter(w.o.Path, nil)

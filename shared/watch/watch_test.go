@@ -225,7 +225,11 @@ func TestAPartOfTheTreeIsWatched(t *testing.T) {
 		}
 	})
 	t.Run("a file", func(t *testing.T) {
-		s := newScene(t, watch.Options{Path: "src/a"}, "src/a", "src/b")
+		files := []string{"src/a", "src/b"}
+		for i := range 20 {
+			files = append(files, fmt.Sprintf("src/other%d/x", i))
+		}
+		s := newScene(t, watch.Options{Path: "src/a", MaxFolders: 1}, files...)
 		s.write("src/b", "after")
 		s.write("src/a", "after")
 		if b := <-s.batches; len(b.Changes) != 1 || b.Changes[0] != (watch.Change{Path: "src/a", Kind: watch.Modified}) {

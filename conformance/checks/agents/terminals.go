@@ -12,9 +12,12 @@ import (
 // terminalNeeds are those of the checks about terminals.
 var terminalNeeds = []suite.Capability{suite.Terminal}
 
-// typed types a text at a terminal.
-func typed(e *suite.Env, id, text string) {
-	done(e, suite.Message{"type": "terminal.input", "terminalId": id, "data": base64.StdEncoding.EncodeToString([]byte(text))})
+// theTerminal is the one that each check opens.
+const theTerminal = "t1"
+
+// typed types a text at the terminal.
+func typed(e *suite.Env, text string) {
+	done(e, suite.Message{"type": "terminal.input", "terminalId": theTerminal, "data": base64.StdEncoding.EncodeToString([]byte(text))})
 }
 
 // done asks for something of the runtime that must succeed; else the check ends.
@@ -22,11 +25,11 @@ func done(e *suite.Env, m suite.Message) { e.Result(m) }
 
 // shown is what a terminal has shown since a point, from an offset on. It notes a failure
 // when there is a hole in it, or something comes twice.
-func shown(t *suite.T, e *suite.Env, from int, id string, offset int64) (text string, next int64) {
+func shown(t *suite.T, e *suite.Env, from int, offset int64) (text string, next int64) {
 	var all strings.Builder
 	for _, f := range e.Heard(from, suite.OfType("terminal.output")) {
 		m := f.Message()
-		if m.Text("terminalId") != id {
+		if m.Text("terminalId") != theTerminal {
 			continue
 		}
 		at, _ := m["offset"].(float64)
@@ -44,18 +47,18 @@ func shown(t *suite.T, e *suite.Env, from int, id string, offset int64) (text st
 }
 
 // shows waits until a terminal has shown a text since a point.
-func shows(t *suite.T, e *suite.Env, from int, id, text string, offset int64) {
+func shows(t *suite.T, e *suite.Env, from int, text string, offset int64) {
 	t.Eventually(patience, fmt.Sprintf("the terminal shows %q", text), func() bool {
-		return strings.Contains(quietly(e, from, id), text)
+		return strings.Contains(quietly(e, from), text)
 	})
-	shown(t, e, from, id, offset)
+	shown(t, e, from, offset)
 }
 
 // quietly is what a terminal has shown, whatever is wrong with it.
-func quietly(e *suite.Env, from int, id string) string {
+func quietly(e *suite.Env, from int) string {
 	var all strings.Builder
 	for _, f := range e.Heard(from, suite.OfType("terminal.output")) {
-		if m := f.Message(); m.Text("terminalId") == id {
+		if m := f.Message(); m.Text("terminalId") == theTerminal {
 			if data, err := base64.StdEncoding.DecodeString(m.Text("data")); err == nil {
 				all.Write(data)
 			}
@@ -65,8 +68,8 @@ func quietly(e *suite.Env, from int, id string) string {
 }
 
 // opened opens a terminal with a shell in it.
-func opened(e *suite.Env, id string, more suite.Message) {
-	done(e, suite.Message{"type": "terminal.open", "terminalId": id, "argv": []string{"sh"}, "cols": 90, "rows": 33}.With(more))
+func opened(e *suite.Env) {
+	done(e, suite.Message{"type": "terminal.open", "terminalId": theTerminal, "argv": []string{"sh"}, "cols": 90, "rows": 33})
 }
 
 func terminals() []suite.Check {
@@ -78,18 +81,18 @@ func terminals() []suite.Check {
 			Run: func(t *suite.T) {
 				e := t.Open(suite.Spec{})
 				from := e.Now()
-				opened(e, "t1", nil)
-				typed(e, "t1", "cat src/main.txt; seq 1 3000; echo made >made.txt; echo over$((40+2)); exit 3\n")
+				opened(e)
+				typed(e, "cat src/main.txt; seq 1 3000; echo made >made.txt; echo over$((40+2)); exit 3\n")
 				end := e.Await(from, patience, "the end of the terminal", suite.OfType("terminal.exit"))
 				t.Equal("the exit code", end["exitCode"], 3.0)
-				text, _ := shown(t, e, from, "t1", 0)
+				text, _ := shown(t, e, from, 0)
 				for _, want := range []string{strings.TrimSpace(suite.ProjectFiles["src/main.txt"]), "\n2999\r\n3000\r\n", "over42"} {
 					if !strings.Contains(strings.ReplaceAll(text, "\r\n", "\n"), strings.ReplaceAll(want, "\r\n", "\n")) {
 						t.Errorf("before its end the terminal did not show %q", want)
 					}
 				}
 				t.Equal("the file that was made", e.Result(suite.Message{"type": "providerReadFile", "path": "made.txt"}), "made\n")
-				e.Refused(suite.Message{"type": "terminal.input", "terminalId": "t1", "data": "eA=="}, "not_running")
+				e.Refused(suite.Message{"type": "terminal.input", "terminalId": theTerminal, "data": "eA=="}, "not_running")
 			},
 		},
 		{
@@ -99,14 +102,14 @@ func terminals() []suite.Check {
 			Run: func(t *suite.T) {
 				e := t.Open(suite.Spec{})
 				from := e.Now()
-				opened(e, "t1", nil)
-				typed(e, "t1", "stty size\n")
-				shows(t, e, from, "t1", "33 90", 0)
-				done(e, suite.Message{"type": "terminal.resize", "terminalId": "t1", "cols": 77, "rows": 22})
-				typed(e, "t1", "stty size\n")
-				shows(t, e, from, "t1", "22 77", 0)
-				e.Refused(suite.Message{"type": "terminal.resize", "terminalId": "t1", "cols": 0, "rows": 0}, "invalid")
-				done(e, suite.Message{"type": "terminal.close", "terminalId": "t1"})
+				opened(e)
+				typed(e, "stty size\n")
+				shows(t, e, from, "33 90", 0)
+				done(e, suite.Message{"type": "terminal.resize", "terminalId": theTerminal, "cols": 77, "rows": 22})
+				typed(e, "stty size\n")
+				shows(t, e, from, "22 77", 0)
+				e.Refused(suite.Message{"type": "terminal.resize", "terminalId": theTerminal, "cols": 0, "rows": 0}, "invalid")
+				done(e, suite.Message{"type": "terminal.close", "terminalId": theTerminal})
 			},
 		},
 		{
@@ -116,16 +119,16 @@ func terminals() []suite.Check {
 			Run: func(t *suite.T) {
 				e := t.Open(suite.Spec{})
 				from := e.Now()
-				opened(e, "t1", nil)
-				typed(e, "t1", "echo before$((40+2)); sleep 2; echo after$((40+2))\n")
-				shows(t, e, from, "t1", "before42", 0)
-				_, next := shown(t, e, from, "t1", 0)
+				opened(e)
+				typed(e, "echo before$((40+2)); sleep 2; echo after$((40+2))\n")
+				shows(t, e, from, "before42", 0)
+				_, next := shown(t, e, from, 0)
 				e.Crash()
 				from = e.Now()
 				e.Start()
-				done(e, suite.Message{"type": "terminal.attach", "terminalId": "t1", "after": next})
-				shows(t, e, from, "t1", "after42", next)
-				typed(e, "t1", "exit 4\n")
+				done(e, suite.Message{"type": "terminal.attach", "terminalId": theTerminal, "after": next})
+				shows(t, e, from, "after42", next)
+				typed(e, "exit 4\n")
 				t.Equal("the exit code", e.Await(from, patience, "the end of the terminal", suite.OfType("terminal.exit"))["exitCode"], 4.0)
 			},
 		},
@@ -140,7 +143,7 @@ func terminals() []suite.Check {
 				if answer := w.answer("one", "t-1"); answer["success"] != false || answer.Text("error") == "" {
 					t.Errorf("the agent was answered %s", answer)
 				}
-				w.Refused(suite.Message{"type": "terminal.attach", "terminalId": "t1"}, "not_found")
+				w.Refused(suite.Message{"type": "terminal.attach", "terminalId": theTerminal}, "not_found")
 				w.Refused(suite.Message{"type": "providerReadFile", "path": "of-an-agent.txt"}, "not_found")
 			},
 		},

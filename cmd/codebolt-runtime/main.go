@@ -161,7 +161,7 @@ func serve(ctx context.Context, o options, stdout *os.File, log *slog.Logger) er
 		Tracer: tracer,
 		Agents: agenthost.AgentRules{
 			Roots: o.agents.Roots, Store: filepath.Join(o.dir, "agents"), DownloadHosts: o.agents.DownloadHosts, Env: o.agents.Env,
-			Policy: policy, Audit: audit, Network: o.agents.Network, CommandTimeout: time.Duration(o.agents.CommandTimeoutMS) * time.Millisecond,
+			Policy: policy, Audit: audit, Network: o.agents.Network, ProxyRules: o.agents.ProxyRules, CommandTimeout: time.Duration(o.agents.CommandTimeoutMS) * time.Millisecond,
 		},
 		Workspace: o.workspace, Name: o.name, InstanceID: o.instance, Token: strings.TrimSpace(string(token)), Version: version,
 		Protected: o.protect, OwnerTimeout: o.ownerTimeout, History: o.history, Log: log,

@@ -189,13 +189,18 @@ func (h *Host) droppable(a *agent) bool {
 		return false
 	}
 	asks := a.events[0].asks
+	if asks != nil && !asks.told && h.asked.open(asks) {
+		return false // whoever claims the gateway next has to be asked
+	}
 	return a.kept > h.opt.History || asks != nil && !h.asked.open(asks)
 }
 
 // unreached is what the events cost that nobody has been told of.
 func (a *agent) unreached() (cost int) {
-	for i := max(a.reached-a.first, 0); i < len(a.events); i++ {
-		cost += a.events[i].cost()
+	for i, ev := range a.events {
+		if i >= a.reached-a.first || ev.asks != nil && !ev.asks.told {
+			cost += ev.cost()
+		}
 	}
 	return cost
 }

@@ -24,6 +24,7 @@ type question struct {
 	typ, action string
 	span        *telemetry.Span // until the answer
 
+	told     bool   // somebody was asked; under Host.mu
 	answered bool   // under switchboard.mu
 	by       string // type of the answer
 }

@@ -103,9 +103,7 @@ func (c *client) pump() {
 		c.attached.close()
 		h.mu.Lock()
 		delete(h.clients, c)
-		if h.claimant == c {
-			h.claimant = nil
-		}
+		h.unclaim(c)
 		if !h.connected() {
 			h.alone = time.Now()
 		}
@@ -166,8 +164,12 @@ again:
 			ev := a.events[at.next-a.first]
 			at.next++
 			at.told = ev.upTo
+			gone = nil
 			if a.speaker != nil {
 				gone = h.reaches(a, at.next)
+			}
+			if ev.asks != nil && c.hears(&ev) {
+				ev.asks.told = true
 			}
 			if !c.hears(&ev) || ev.asks != nil && at.next <= at.live && !h.asked.open(ev.asks) {
 				continue again // it is not for this one, or has its answer

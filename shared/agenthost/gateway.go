@@ -1,6 +1,7 @@
 package agenthost
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -34,27 +35,31 @@ type pass struct {
 // admitGateway takes a client of the gateway in: it hears the agents, and answers them
 // unless another one does already. Under mu.
 func (h *Host) admitGateway(c *client, r *http.Request) {
-	id := r.URL.Query().Get(wire.RuntimeParamProvider)
-	if id == "" {
-		id = r.URL.Query().Get("pluginId")
-	}
-	c.pass = &pass{id: id, subscribed: true}
+	c.pass = &pass{id: gatewayID(r), subscribed: true}
 	if h.claimant == nil {
 		h.claimant = c
 	}
 }
 
 // greetGateway tells a client of the gateway whether it has claimed it.
-func (h *Host) greetGateway(r *http.Request) []byte {
-	id := r.URL.Query().Get(wire.RuntimeParamProvider)
+func (h *Host) greetGateway(l *link.Link, r *http.Request) []byte {
 	h.mu.Lock()
-	claimed := h.claimant != nil && h.claimant.pass.id == id
+	claimed := h.claimant != nil && h.claimant.link == l
 	h.mu.Unlock()
-	frame, err := wire.Marshal(wire.GatewayRole{Header: wire.Header{Type: wire.TypeGatewayClaim}, Success: claimed, Data: &wire.GatewayRoleData{Claimed: claimed, PluginID: id}})
+	frame, err := wire.Marshal(wire.GatewayRole{
+		Header: wire.Header{Type: wire.TypeGatewayClaim}, Success: claimed,
+		Data: &wire.GatewayRoleData{Claimed: claimed, PluginID: gatewayID(r)},
+	})
 	if err != nil {
 		h.log.Error("greeting", "error", err)
 	}
 	return frame
+}
+
+// gatewayID is what a client of the gateway calls itself.
+func gatewayID(r *http.Request) string {
+	query := r.URL.Query()
+	return cmp.Or(query.Get(wire.RuntimeParamProvider), query.Get("pluginId"))
 }
 
 // spokenToGateway handles what is of the gateway's own; false for any other message.
@@ -86,9 +91,7 @@ func (c *client) claims(head wire.Header) {
 			c.again()
 		}
 	case wire.TypeGatewayRelinquish:
-		if h.claimant == c {
-			h.claimant = nil
-		}
+		h.unclaim(c)
 	case wire.TypeGatewaySubscribe:
 		c.pass.subscribed = true
 	case wire.TypeGatewayUnsubscribe:
@@ -115,16 +118,32 @@ func (c *client) again() {
 	}
 }
 
-// hears reports whether a client is told of an event. Under mu.
+// hears reports whether a client is told of an event. What is asked goes to one: to the
+// client that has claimed the gateway or, while nobody has, to those that know none.
+// Under mu.
 func (c *client) hears(ev *event) bool {
 	switch {
-	case c.pass == nil:
-		return true
 	case ev.asks != nil:
-		return c.h.claimant == c
-	default:
+		return c.h.claimant == c || c.h.claimant == nil && c.pass == nil
+	case c.pass != nil:
 		return c.pass.subscribed
 	}
+	return true
+}
+
+// unclaim takes the gateway from a client: what it has not answered goes to those that
+// know no gateway, if there are any. Under mu.
+func (h *Host) unclaim(c *client) {
+	if h.claimant != c {
+		return
+	}
+	h.claimant = nil
+	for other := range h.clients {
+		if other.pass == nil {
+			other.again()
+		}
+	}
+	h.moved.Broadcast()
 }
 
 // wrapped is a message for a client of the gateway.

@@ -16,6 +16,16 @@ import (
 )
 
 func init() {
+	// gossip asks, and says more than is kept of it before it hears anything.
+	roles["gossip"] = func(a *scripted, _ string) {
+		a.hear()
+		a.say(object{"type": "inference", "requestId": "q1", "message": "asked"})
+		for range 200 {
+			a.say(object{"type": "sendMessage", "text": strings.Repeat("x", 2000)})
+		}
+		a.say(object{"type": "sendMessage", "text": "said all"})
+		a.hear()
+	}
 	// asker asks for a file and for something of the platform's, and ends with both.
 	roles["asker"] = func(a *scripted, _ string) {
 		for {
@@ -138,10 +148,11 @@ func TestTheServersRulesSayWhoAnswersAgents(t *testing.T) {
 		"broken":             {`{"fsEvent:*":`, "here", "<nil>", "asked"},
 		"a word of another":  {`{"fsEvent":"maybe"}`, "here", "<nil>", "asked"},
 		"with other members": {`{"version":1,"fsEvent":"proxy"}`, "the platform's", "platform", "asked"},
+		"in other letters":   {`{"FSEvent:*":"proxy","Inference":"local"}`, "the platform's", "platform", "<nil>"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r := start(t, agenthost.Options{})
+			r := start(t, agenthost.Options{Agents: agenthost.AgentRules{ProxyRules: true}})
 			writeIn(t, r, "there.txt", "here")
 			if c.rules != "" {
 				writeIn(t, r, ".codebolt/proxyExecution.json", c.rules)
@@ -155,4 +166,60 @@ func TestTheServersRulesSayWhoAnswersAgents(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestRulesOfTheWorkspaceCountOnlyWhenTold(t *testing.T) {
+	t.Parallel()
+	r := start(t, agenthost.Options{})
+	writeIn(t, r, "there.txt", "here")
+	writeIn(t, r, ".codebolt/proxyExecution.json", `{"fsEvent":"proxy"}`)
+	p := r.gateway("p1", replies)
+	p.tellAgent("coder", "asker", "m1", "go")
+	end := p.await(1, notified(wire.TypeProcessStopped))[0]["originalMessage"].(object)
+	if m, _ := end["message"].(object); m["content"] != "here" {
+		t.Errorf("a file that anybody may have written sent a request to the platform: %v", end)
+	}
+}
+
+func TestWhatNobodyHasClaimedIsAskedOfTheNext(t *testing.T) {
+	t.Parallel()
+	r := start(t, agenthost.Options{History: 64 << 10})
+	p := r.gateway("p1", func(*platform, object) {})
+	p.send(object{"type": wire.TypeGatewayRelinquish, "requestId": "r1"})
+	p.await(1, func(f object) bool { return f["requestId"] == "r1" })
+	p.tellAgent("coder", "gossip", "m1", "go")
+	// It says more than is kept, and waits then: what it has asked is not let go.
+	p.await(1, notified("sendMessage"))
+	p.send(object{"type": wire.TypeGatewayClaim, "requestId": "c1"})
+	p.await(1, func(f object) bool { return f["originalType"] == "inference" })
+	p.await(1, func(f object) bool {
+		m, _ := f["originalMessage"].(object)
+		return m["text"] == "said all"
+	})
+}
+
+func TestTheSecondOfOneNameHasNotClaimed(t *testing.T) {
+	t.Parallel()
+	r := start(t, agenthost.Options{})
+	r.gateway("same", func(*platform, object) {}).await(1, ofType(wire.TypeGatewayClaim))
+	if told := r.gateway("same", func(*platform, object) {}).await(1, ofType(wire.TypeGatewayClaim))[0]; told["success"] != false {
+		t.Errorf("the second is told %v", told)
+	}
+}
+
+func TestWhatIsAskedGoesToOne(t *testing.T) {
+	t.Parallel()
+	r := start(t, agenthost.Options{})
+	writeIn(t, r, "there.txt", "here")
+	app := r.platform(func(*platform, object) {})
+	p := r.gateway("p1", func(*platform, object) {})
+	p.tellAgent("coder", "asker", "m1", "go")
+	p.await(1, func(f object) bool { return f["originalType"] == "inference" })
+	app.await(1, ofType("sendMessage"))
+	if both := app.await(0, ofType("inference")); len(both) > 0 {
+		t.Errorf("both were asked: %v", both)
+	}
+	// When the one that has claimed it goes, the other is asked.
+	p.leave()
+	app.await(1, ofType("inference"))
 }

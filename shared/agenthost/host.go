@@ -76,6 +76,10 @@ type AgentRules struct {
 	Audit io.Writer
 	// Network lets agents push, pull and clone with git.
 	Network bool
+	// ProxyRules has the workspace's rules say which requests the platform answers in
+	// place of the environment. The file is in reach of whoever writes the workspace, and
+	// what it gives to the platform the policy is not about.
+	ProxyRules bool
 	// CommandTimeout is how long a command of an agent may take that has an end; default
 	// 2 min.
 	CommandTimeout time.Duration
@@ -155,14 +159,14 @@ func New(o Options) (*Host, error) {
 		Accept: func(l *link.Link, r *http.Request) (link.Handler, error) {
 			return h.accept(l, r), nil
 		},
-		Greeting: func(_ *link.Link, r *http.Request, resumed bool) []byte { return h.greet(r, resumed) },
+		Greeting: func(l *link.Link, r *http.Request, resumed bool) []byte { return h.greet(l, r, resumed) },
 	}
 	return h, nil
 }
 
-func (h *Host) greet(r *http.Request, resumed bool) []byte {
+func (h *Host) greet(l *link.Link, r *http.Request, resumed bool) []byte {
 	if through(r) {
-		return h.greetGateway(r)
+		return h.greetGateway(l, r)
 	}
 	text := "Successfully connected as app"
 	if resumed {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"strings"
 
 	"github.com/codeboltai/codebolt-providers/shared/wire"
 	"github.com/codeboltai/codebolt-providers/shared/workspace"
@@ -21,6 +22,14 @@ const maxRules = 1 << 20
 // answer, "local" the environment's.
 type rules map[string]string
 
+// rules are the workspace's, when they count.
+func (h *Host) rules(ctx context.Context) rules {
+	if !h.opt.Agents.ProxyRules {
+		return nil
+	}
+	return readRules(ctx, h.files, h.log)
+}
+
 // readRules reads the workspace's rules. Without a file, or with one that is broken, which
 // is logged, there are none.
 func readRules(ctx context.Context, files workspace.FS, log *slog.Logger) rules {
@@ -36,6 +45,7 @@ func readRules(ctx context.Context, files workspace.FS, log *slog.Logger) rules 
 		log.Warn("the rules about who answers agents are left out", "file", rulesFile, "error", err)
 		return nil
 	}
+	log.Info("rules say who answers agents", "file", rulesFile, "rules", len(found))
 	return found
 }
 
@@ -61,15 +71,18 @@ func parseRules(text []byte) (rules, error) {
 		if value != "proxy" && value != "local" {
 			return nil, wire.Errorf(wire.Invalid, "%s", fmt.Sprintf("%q is %q; write proxy or local", key, value))
 		}
-		found[key] = value
+		found[strings.ToLower(key)] = value // as messages and documents write types differently
 	}
 	return found, nil
 }
 
 // of is the rule for a request; "" for none.
 func (r rules) of(head wire.Header) string {
+	if r == nil {
+		return ""
+	}
 	for _, key := range []string{head.Type + ":" + head.Action, head.Type + ":*", head.Type} {
-		if rule := r[key]; rule != "" {
+		if rule := r[strings.ToLower(key)]; rule != "" {
 			return rule
 		}
 	}

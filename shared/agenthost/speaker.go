@@ -93,7 +93,7 @@ func (h *Host) speak(ctx context.Context, r Report, prepare func(context.Context
 	if !agentIDs.MatchString(r.a.id) {
 		return nil, wire.Errorf(wire.Invalid, "start the agent: its id is to be of letters, digits, dots, dashes and underscores, 128 at most, and begin with a letter or digit")
 	}
-	s := &speaker{h: h, r: r, a: r.a, secret: rand.Text(), there: make(chan struct{}), unnamed: map[string][]asking{}, rules: readRules(ctx, h.files, h.log)}
+	s := &speaker{h: h, r: r, a: r.a, secret: rand.Text(), there: make(chan struct{}), unnamed: map[string][]asking{}, rules: h.rules(ctx)}
 	if h.speakers() >= maxSpeakers {
 		return nil, wire.Errorf(wire.Unavailable, "start the agent: %d agents run already", maxSpeakers)
 	}

@@ -20,7 +20,6 @@ type Exchange struct {
 type request struct {
 	gateway wire.ID // the gateway's id
 	inner   wire.ID // the id in the agent's message
-	typ     string
 }
 
 // Out is what becomes of a message of the runtime. At most one of its members is set.
@@ -31,6 +30,8 @@ type Out struct {
 	// person may have to answer, who takes as long as it takes.
 	Asked   wire.ID
 	Patient bool
+
+	request *request
 }
 
 // FromRuntime translates a message of the runtime. Requests and notifications are
@@ -59,8 +60,9 @@ func (x *Exchange) request(head wire.Header, frame []byte) Out {
 		inner, err = wire.Peek(m.OriginalMessage)
 	}
 	var id wire.ID
+	var r *request
 	if err == nil {
-		id, err = x.enter(head.RequestID, inner.RequestID, m.OriginalType)
+		id, r, err = x.enter(head.RequestID, inner.RequestID)
 	}
 	var out []byte
 	if err == nil {
@@ -78,7 +80,7 @@ func (x *Exchange) request(head wire.Header, frame []byte) Out {
 		}
 		return Out{ToRuntime: reply}
 	}
-	return Out{ToServer: out, Asked: id, Patient: patient(m.OriginalType)}
+	return Out{ToServer: out, Asked: id, Patient: patient(m.OriginalType), request: r}
 }
 
 // patient tells whether a person, or a model, may take any time for the answer.
@@ -92,14 +94,14 @@ func patient(typ string) bool {
 
 // enter gives a request an id for the server: its agent's own where that is free, so that
 // the server finds it in what it keeps, or a new one.
-func (x *Exchange) enter(gateway, inner wire.ID, typ string) (wire.ID, error) {
+func (x *Exchange) enter(gateway, inner wire.ID) (wire.ID, *request, error) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if x.ids[gateway] != "" {
-		return "", wire.Errorf(wire.Exists, "there is a request %s already that waits for its answer", gateway)
+		return "", nil, wire.Errorf(wire.Exists, "there is a request %s already that waits for its answer", gateway)
 	}
 	if len(x.open) >= maxOpen {
-		return "", wire.Errorf(wire.Unavailable, "%d requests wait for their answer already", maxOpen)
+		return "", nil, wire.Errorf(wire.Unavailable, "%d requests wait for their answer already", maxOpen)
 	}
 	id := inner
 	if id == "" || x.open[id] != nil {
@@ -108,15 +110,20 @@ func (x *Exchange) enter(gateway, inner wire.ID, typ string) (wire.ID, error) {
 	if x.open == nil {
 		x.open, x.ids = map[wire.ID]*request{}, map[wire.ID]wire.ID{}
 	}
-	x.open[id] = &request{gateway, inner, typ}
+	r := &request{gateway, inner}
+	x.open[id] = r
 	x.ids[gateway] = id
-	return id, nil
+	return id, r, nil
 }
 
-func (x *Exchange) take(id wire.ID) *request {
+// take ends the wait for an id, of that request alone unless which is nil.
+func (x *Exchange) take(id wire.ID, which *request) *request {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	r := x.open[id]
+	if which != nil && r != which {
+		return nil
+	}
 	if r != nil {
 		delete(x.open, id)
 		delete(x.ids, r.gateway)
@@ -126,7 +133,7 @@ func (x *Exchange) take(id wire.ID) *request {
 
 func (x *Exchange) drop(id wire.ID) {
 	if id != "" {
-		x.take(id)
+		x.take(id, nil)
 	}
 }
 
@@ -161,34 +168,44 @@ func (x *Exchange) FromServer(head wire.Header, frame []byte) (reply []byte, min
 	if head.RequestID == "" {
 		return nil, false
 	}
-	r := x.take(head.RequestID)
+	r := x.take(head.RequestID, nil)
 	if r == nil {
 		return nil, false
-	}
-	var said struct {
-		Success *bool  `json:"success"`
-		Error   string `json:"error"`
-	}
-	if err := wire.Unmarshal(frame, &said); err != nil {
-		said.Success, said.Error = nil, "" // these members are of other kinds, and say nothing
 	}
 	result, err := wire.With(frame, map[string]any{"requestId": r.inner})
 	if err != nil {
 		result = frame
 	}
-	problem := wire.Problem{Error: said.Error}
-	if said.Success != nil && *said.Success {
-		problem = wire.Problem{}
+	var problem wire.Problem
+	if refused(frame) {
+		problem.Error = "refused" // what it says is in the result
 	}
 	reply, err = replyTo(r.gateway, problem, result)
 	return reply, err == nil
 }
 
-// Expire gives a request up that has waited long enough, and makes the reply that says
-// so; false when it has its answer.
-func (x *Exchange) Expire(id wire.ID) (reply []byte, waited bool) {
-	r := x.take(id)
-	if r == nil {
+// refused reports whether an answer says that what was asked was not done: with an error
+// of any kind, or with success that is false.
+func refused(answer []byte) bool {
+	var said struct {
+		Success wire.Raw `json:"success"`
+		Error   wire.Raw `json:"error"`
+	}
+	if err := wire.Unmarshal(answer, &said); err != nil {
+		return false // the members have any kind; it is no object
+	}
+	switch string(said.Error) {
+	case "", "null", `""`, "false":
+		return string(said.Success) == "false"
+	}
+	return true
+}
+
+// Expire gives the request of an Out up, which has waited long enough, and makes the
+// reply that says so; false when it has its answer, or the connection it came by is gone.
+func (x *Exchange) Expire(of Out) (reply []byte, waited bool) {
+	r := x.take(of.Asked, of.request)
+	if r == nil || of.request == nil {
 		return nil, false
 	}
 	reply, err := replyTo(r.gateway, wire.ProblemOf(wire.Errorf(wire.Timeout, "Request timed out")), nil)

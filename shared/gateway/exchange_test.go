@@ -97,7 +97,7 @@ func TestIdsThatAgentsShareOrLackAreReplaced(t *testing.T) {
 func TestAnswersThatDoNotComeAreSaidNotToCome(t *testing.T) {
 	x := &gateway.Exchange{}
 	out := from(t, x, fmt.Sprintf(ask, "g1", "a1", 1))
-	reply, waited := x.Expire(out.Asked)
+	reply, waited := x.Expire(out)
 	if !waited {
 		t.Error("it did not wait")
 	}
@@ -105,11 +105,49 @@ func TestAnswersThatDoNotComeAreSaidNotToCome(t *testing.T) {
 	if _, mine := server(t, x, `{"type":"r","requestId":"a1"}`); mine {
 		t.Error("an answer that comes too late is taken")
 	}
-	if _, waited := x.Expire(out.Asked); waited {
+	if _, waited := x.Expire(out); waited {
 		t.Error("it expires twice")
 	}
 	if out := from(t, x, `{"type":"executionGateway.request","requestId":"g2","originalType":"inference","originalMessage":{"type":"inference"}}`); !out.Patient {
 		t.Error("a model is given two minutes")
+	}
+}
+
+func TestADeadlineIsOfOneRequest(t *testing.T) {
+	x := &gateway.Exchange{}
+	first := from(t, x, fmt.Sprintf(ask, "g1", "a", 1))
+	server(t, x, `{"type":"r","requestId":"a"}`)
+	second := from(t, x, fmt.Sprintf(ask, "g2", "a", 2)) // the agent uses its id again
+	if reply, waited := x.Expire(first); waited {
+		t.Errorf("the first one's deadline ended the second: %s", reply)
+	}
+	x.Forget()
+	from(t, x, fmt.Sprintf(ask, "g3", "a", 3))
+	if reply, waited := x.Expire(second); waited {
+		t.Errorf("a deadline from before the connection broke ended another: %s", reply)
+	}
+}
+
+func TestWhatSaysThatItFailedHasFailed(t *testing.T) {
+	for answer, success := range map[string]bool{
+		`{"type":"r","requestId":"a"}`:                                               true,
+		`{"type":"r","requestId":"a","success":true,"error":""}`:                     true,
+		`{"type":"r","requestId":"a","success":true,"error":null}`:                   true,
+		`{"type":"r","requestId":"a","success":false,"error":{"message":"no"}}`:      false,
+		`{"type":"r","requestId":"a","success":false,"message":"no"}`:                false,
+		`{"type":"r","requestId":"a","error":"no"}`:                                  false,
+		`{"type":"r","requestId":"a","success":"yes","error":["no"]}`:                false,
+		`{"type":"r","requestId":"a","success":true,"error":"that is an error too"}`: false,
+	} {
+		x := &gateway.Exchange{}
+		from(t, x, fmt.Sprintf(ask, "g1", "a", 1))
+		reply, _ := server(t, x, answer)
+		var got struct {
+			Success bool `json:"success"`
+		}
+		if err := json.Unmarshal([]byte(reply), &got); err != nil || got.Success != success {
+			t.Errorf("%s: %s (%v)", answer, reply, err)
+		}
 	}
 }
 

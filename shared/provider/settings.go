@@ -97,6 +97,9 @@ type AgentSettings struct {
 	PolicyFile string `config:"policyFile"`
 	// Network lets agents push, pull and clone with git.
 	Network bool `config:"network"`
+	// ProxyRules has the workspace's .codebolt/proxyExecution.json say who answers agents.
+	// What it gives to the platform, no policy here is about.
+	ProxyRules bool `config:"proxyRules"`
 	// CommandTimeout is how long a command of an agent may take that has an end; default
 	// 2 min.
 	CommandTimeout time.Duration `config:"commandTimeout"`
@@ -133,7 +136,7 @@ func (a *AgentSettings) check() error {
 // rules are the settings as a runtime is told of them.
 func (a *AgentSettings) rules() runtime.Agents {
 	return runtime.Agents{
-		Roots: a.Roots, DownloadHosts: a.DownloadHosts, Env: a.Env, Policy: a.policy, Network: a.Network,
+		Roots: a.Roots, DownloadHosts: a.DownloadHosts, Env: a.Env, Policy: a.policy, Network: a.Network, ProxyRules: a.ProxyRules,
 		CommandTimeoutMS: a.CommandTimeout.Milliseconds(),
 	}
 }

@@ -19,7 +19,7 @@ func (b *bridge) unwrap(head wire.Header, frame []byte) (wire.Header, []byte) {
 	}
 	if out.Asked != "" && !out.Patient {
 		time.AfterFunc(gatewayPatience, func() {
-			if reply, waited := b.gate.Expire(out.Asked); waited {
+			if reply, waited := b.gate.Expire(out); waited {
 				b.reply(reply)
 			}
 		})

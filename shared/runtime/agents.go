@@ -20,6 +20,8 @@ type Agents struct {
 	Policy wire.Raw `json:"policy,omitzero"`
 	// Network lets agents push, pull and clone with git.
 	Network bool `json:"network,omitzero"`
+	// ProxyRules has the workspace's proxyExecution.json say who answers agents.
+	ProxyRules bool `json:"proxyRules,omitzero"`
 	// CommandTimeoutMS is how long a command of an agent may take that has an end.
 	CommandTimeoutMS int64 `json:"commandTimeoutMs,omitzero"`
 }

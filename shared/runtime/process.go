@@ -88,10 +88,13 @@ func (p *Process) Health(ctx context.Context) (wire.RuntimeHealth, error) {
 		ctx, cancel := context.WithTimeout(ctx, healthLimit)
 		defer cancel()
 		conn, err := p.Dial(ctx)
-		if err != nil {
-			return wire.RuntimeHealth{}, err
+		if err == nil {
+			err = conn.Close()
 		}
-		return wire.RuntimeHealth{}, conn.Close()
+		if err == nil && !listensFor(strings.TrimPrefix(p.record.Address, "tcp:"), p.record.InstanceID) {
+			err = wire.Errorf(wire.Conflict, "health of the runtime: another process listens at %s", p.record.Address)
+		}
+		return wire.RuntimeHealth{}, err
 	}
 	h, err := p.caller().Health(ctx)
 	if err == nil && !p.record.Upstream && h.InstanceID != p.record.InstanceID {

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"syscall"
 	"text/tabwriter"
+	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -192,7 +193,13 @@ func (s *shell) connect(ctx context.Context, argv []string) error {
 		}
 		defer func() { _ = term.Restore(keys, was) }() // it is gone
 	}
-	return s.converse(ctx, frames, at)
+	err = s.converse(ctx, frames, at)
+	if status := (*statusError)(nil); err != nil && !errors.As(err, &status) && s.attach == "" {
+		// Nobody is told of it, and it would go on for ever.
+		_, closed := s.ask(context.WithoutCancel(ctx), wire.TerminalRequest{Header: wire.Header{Type: wire.TypeTerminalClose}, TerminalID: s.id})
+		err = errors.Join(err, closed)
+	}
+	return err
 }
 
 // converse types what comes in and shows what comes out, until the end.
@@ -266,30 +273,38 @@ func (s *shell) resize(ctx context.Context, at int) {
 
 var errDetached = errors.New("detached")
 
+// inputWait is how long what the program does not read yet waits before it is typed again.
+const inputWait = 50 * time.Millisecond
+
 // types passes input on until its end, which it types as Ctrl-D, or until the keys that
-// detach.
+// detach, which only a person has.
 func (s *shell) types(ctx context.Context, from io.Reader) error {
-	buf := make([]byte, 8<<10)
+	person := term.IsTerminal(int(os.Stdin.Fd()))
+	buf := make([]byte, 64<<10)
 	var held []byte // the first of the keys that detach
+	last := byte('\n')
 	for {
 		n, err := from.Read(buf)
 		data := slices.Concat(held, buf[:n])
 		held = nil
 		before, _, detach := bytes.Cut(data, []byte(detachKeys))
-		if detach {
+		if detach = detach && person; detach {
 			data = before
-		} else if err == nil && bytes.HasSuffix(data, []byte(detachKeys[:1])) {
+		} else if person && err == nil && bytes.HasSuffix(data, []byte(detachKeys[:1])) {
 			held, data = data[len(data)-1:], data[:len(data)-1:len(data)-1]
 		}
-		if errors.Is(err, io.EOF) && !term.IsTerminal(int(os.Stdin.Fd())) {
-			data = append(data, 4)
+		if len(data) > 0 {
+			last = data[len(data)-1]
+		}
+		if errors.Is(err, io.EOF) && !person {
+			data = append(data, ctrlD)
+			if last != '\n' { // the first one ends a line that has begun
+				data = append(data, ctrlD)
+			}
 		}
 		if len(data) > 0 {
-			m := wire.TerminalRequest{Header: wire.Header{Type: wire.TypeTerminalInput}, TerminalID: s.id, Data: data}
-			switch _, asked := s.ask(ctx, m); wire.CodeOf(asked) {
-			case "", wire.NotRunning: // its end is told
-			default:
-				return asked
+			if err := s.typed(ctx, data); err != nil {
+				return err
 			}
 		}
 		switch {
@@ -299,6 +314,28 @@ func (s *shell) types(ctx context.Context, from io.Reader) error {
 			return nil
 		case err != nil:
 			return fmt.Errorf("read what is typed: %w", err)
+		}
+	}
+}
+
+// ctrlD is the end of the input at a terminal.
+const ctrlD = 4
+
+// typed types a piece, once the program has read enough of what came before.
+func (s *shell) typed(ctx context.Context, data []byte) error {
+	for {
+		m := wire.TerminalRequest{Header: wire.Header{Type: wire.TypeTerminalInput}, TerminalID: s.id, Data: data}
+		switch _, err := s.ask(ctx, m); wire.CodeOf(err) {
+		case "", wire.NotRunning: // its end is told
+			return nil
+		case wire.Unavailable:
+			select {
+			case <-time.After(inputWait):
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		default:
+			return err
 		}
 	}
 }

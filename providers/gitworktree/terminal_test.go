@@ -4,6 +4,7 @@ package main
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -220,6 +221,46 @@ func TestATerminalGoesOnWithoutItsProvider(t *testing.T) {
 	seen.until(t, "the end", func() bool { return seen.exits["t1"].Signal == "SIGHUP" })
 }
 
+func TestAProgramAtATerminalWaitsForNoProviderThatIsDead(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	e, path := s.Opened("dead", nil)
+	seen := look(t, e)
+	const lines = 600_000 // four megabytes, of which one is kept
+	script := fmt.Sprintf("stty -opost -echo; echo ready; read go; seq 1 %d; echo x >finished.txt; read go", lines)
+	if reply, code := terminal(t, e, "open", map[string]any{"terminalId": "t1", "argv": []string{"sh", "-c", script}}); code != "" {
+		t.Fatalf("open: %+v", reply)
+	}
+	seen.shows(t, "t1", "ready\n")
+	types(t, e, "t1", "\n")
+	if err := e.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := e.Wait(stage.Limit(t)); err != nil {
+		t.Fatal(err)
+	}
+	for end := time.Now().Add(60 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		if _, err := os.Stat(filepath.Join(path, "finished.txt")); err == nil {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatal("the program waits for a provider that is dead")
+		}
+	}
+	s.Start(e)
+	seen.mu.Lock()
+	from := seen.next["t1"]
+	seen.mu.Unlock()
+	reply, code := terminal(t, e, "attach", map[string]any{"terminalId": "t1", "after": from})
+	if code != "" || reply.Lost <= 0 || reply.Offset-reply.Lost != from {
+		t.Errorf("attach after %d: %+v", from, reply)
+	}
+	seen.until(t, "the last line", func() bool { return strings.HasSuffix(seen.text["t1"], fmt.Sprintf("\n%d\n", lines)) })
+	if _, code := terminal(t, e, "close", map[string]any{"terminalId": "t1"}); code != "" {
+		t.Errorf("close: kind %q", code)
+	}
+}
+
 func TestAFloodInATerminalHoldsNobodyUp(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
@@ -239,7 +280,10 @@ func TestAFloodInATerminalHoldsNobodyUp(t *testing.T) {
 	if _, code := terminal(t, e, "signal", map[string]any{"terminalId": "t1", "signal": "TERM"}); code != "" {
 		t.Errorf("signal: kind %q", code)
 	}
-	for {
+	for end := time.Now().Add(30 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("it does not end")
+		}
 		list, _ := terminal(t, e, "list", nil)
 		if len(list.Terminals) == 1 && !list.Terminals[0].Running {
 			if list.Terminals[0].Signal != "SIGTERM" {

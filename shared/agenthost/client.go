@@ -80,6 +80,7 @@ func (h *Host) accept(l *link.Link, r *http.Request) link.Handler {
 }
 
 func (c *client) setUp(up bool) {
+	c.attached.hold(up)
 	c.h.mu.Lock()
 	defer c.h.mu.Unlock()
 	c.up = up

@@ -43,6 +43,16 @@ func (s *attachments) close() {
 	s.all = nil
 }
 
+// hold says whether what the client is behind with holds programs up: not while it is
+// away, which may be for ever.
+func (s *attachments) hold(on bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, r := range s.all {
+		r.Hold(on)
+	}
+}
+
 // set takes a reader's place; nil only ends the one before. It reports whether there was
 // one.
 func (s *attachments) set(id string, r *terminal.Reader) bool {

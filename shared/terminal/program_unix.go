@@ -178,7 +178,15 @@ func (p *program) signal(name string) error {
 }
 
 // hangup tells the program that its terminal goes.
-func (p *program) hangup() { _ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGHUP) } // it may be gone
+func (p *program) hangup() { p.all(syscall.SIGHUP) }
 
 // kill ends the program, and so all that it started.
-func (p *program) kill() { _ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL) } // it may be gone
+func (p *program) kill() { p.all(syscall.SIGKILL) }
+
+// all sends a signal to the program's group, while the program is there: the number may be
+// another group's after that.
+func (p *program) all(sig syscall.Signal) {
+	if p.cmd.Process.Signal(syscall.Signal(0)) == nil {
+		_ = syscall.Kill(-p.cmd.Process.Pid, sig) // it may be gone
+	}
+}

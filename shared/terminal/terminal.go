@@ -54,8 +54,8 @@ type Terminal struct {
 	moved   *sync.Cond
 	out     ring
 	size    Size
-	readers map[*Reader]bool
-	closing bool // readers hold the program up no more
+	readers map[*Reader]bool // true holds the program up when it is behind
+	closing bool             // readers hold the program up no more
 	input   [][]byte
 	waiting int // bytes of input
 	exit    *Exit
@@ -158,6 +158,11 @@ func (t *Terminal) Signal(name string) error {
 // Close takes the terminal away: the program and all that it started are told by SIGHUP,
 // and ended when that does not. It returns when they have ended, and is idempotent.
 func (t *Terminal) Close() {
+	select {
+	case <-t.done:
+		return
+	default:
+	}
 	t.p.hangup()
 	select {
 	case <-t.done:
@@ -225,12 +230,24 @@ func (r *Reader) Next(ctx context.Context, p []byte) (n int, offset int64, err e
 			r.at += int64(n)
 			t.moved.Broadcast()
 			return n, offset, nil
-		case !t.readers[r]:
+		case !t.has(r):
 			return 0, r.at, os.ErrClosed
 		case t.exit != nil:
 			return 0, r.at, io.EOF
 		}
 		t.moved.Wait()
+	}
+}
+
+// Hold says whether the program waits while this reader is behind by all that is kept, as
+// it does at first. A reader that does not hold it misses what it does not come to in
+// time, and its offsets tell so.
+func (r *Reader) Hold(on bool) {
+	r.t.mu.Lock()
+	defer r.t.mu.Unlock()
+	if r.t.has(r) {
+		r.t.readers[r] = on
+		r.t.moved.Broadcast()
 	}
 }
 
@@ -253,10 +270,15 @@ func (t *Terminal) wrote(p []byte) {
 	t.moved.Broadcast()
 }
 
+func (t *Terminal) has(r *Reader) bool {
+	_, ok := t.readers[r]
+	return ok
+}
+
 // behind reports whether a reader would miss something when n bytes more are kept.
 func (t *Terminal) behind(n int) bool {
-	for r := range t.readers {
-		if t.out.end+int64(n)-r.at > int64(t.out.keep) {
+	for r, holds := range t.readers {
+		if holds && t.out.end+int64(n)-r.at > int64(t.out.keep) {
 			return true
 		}
 	}

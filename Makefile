@@ -71,7 +71,7 @@ mutants: ## try every defect of the broken provider on the conformance check mea
 	@set -o pipefail; cd conformance && CONFORMANCE_MUTANTS=each $(GO) test -v -count=1 -timeout 40m -run 'TestEachDefect' ./internal/mutant | \
 	  sed -E '/^(=== | *--- PASS)/d; s/^ *mutant_test.go:[0-9]+: //'
 
-check: lint vet cross standalone ## lint, vet, cross-compile, build each module alone
+check: lint cross standalone ## lint, cross-compile, build and vet each module alone
 
 lint:
 	@for m in $(MODULES); do echo "lint $$m"; \

@@ -83,7 +83,7 @@ vet:
 
 cross: # what differs in tests differs by system, and not by processor
 	@for p in $(PLATFORMS); do echo "build $$p"; \
-	  GOOS=$${p%/*} GOARCH=$${p#*/} $(GO) build -o /dev/null $(MODULES:%=./%/...) || exit 1; \
+	  GOOS=$${p%/*} GOARCH=$${p#*/} $(GO) build -o /dev/null ./shared/... ./manifests ./conformance ./conformance/suite/... $(PROVIDERS:%=./providers/%) ./cmd/... || exit 1; \
 	  case $$p in darwin/arm64|windows/amd64) GOOS=$${p%/*} GOARCH=$${p#*/} $(GO) vet $(MODULES:%=./%/...) || exit 1;; esac; done
 
 standalone:

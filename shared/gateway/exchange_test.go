@@ -30,6 +30,16 @@ func server(t *testing.T, x *gateway.Exchange, frame string) (string, bool) {
 	return string(reply), mine
 }
 
+// asked is the id under which the server is asked.
+func asked(t *testing.T, out gateway.Out) wire.ID {
+	t.Helper()
+	head, err := wire.Peek(out.ToServer)
+	if err != nil {
+		t.Fatalf("nothing was asked (%v): %s", err, out.ToRuntime)
+	}
+	return head.RequestID
+}
+
 func same(t *testing.T, what, got, want string) {
 	t.Helper()
 	var a, b any
@@ -51,8 +61,8 @@ func TestEachRequestGetsItsOwnAnswer(t *testing.T) {
 	x := &gateway.Exchange{}
 	first, second := from(t, x, fmt.Sprintf(ask, "g1", "a1", 1)), from(t, x, fmt.Sprintf(ask, "g2", "a2", 2))
 	same(t, "the first request", string(first.ToServer), `{"type":"fsEvent","action":"readFile","requestId":"a1","n":1}`)
-	if first.Asked != "a1" || second.Asked != "a2" || first.Patient || x.Open() != 2 {
-		t.Errorf("asked %q and %q", first.Asked, second.Asked)
+	if asked(t, first) != "a1" || asked(t, second) != "a2" || x.Open() != 2 {
+		t.Errorf("asked %q and %q", asked(t, first), asked(t, second))
 	}
 	// The same type, in the other order.
 	reply, mine := server(t, x, `{"type":"readFileResponse","requestId":"a2","success":true,"content":"two"}`)
@@ -78,10 +88,10 @@ func TestEachRequestGetsItsOwnAnswer(t *testing.T) {
 func TestIdsThatAgentsShareOrLackAreReplaced(t *testing.T) {
 	x := &gateway.Exchange{}
 	first, second, third := from(t, x, fmt.Sprintf(ask, "g1", "same", 1)), from(t, x, fmt.Sprintf(ask, "g2", "same", 2)), from(t, x, fmt.Sprintf(ask, "g3", "", 3))
-	if first.Asked != "same" || second.Asked == "same" || second.Asked == "" || third.Asked == "" || third.Asked == second.Asked {
-		t.Errorf("asked as %q, %q and %q", first.Asked, second.Asked, third.Asked)
+	if a, b, c := asked(t, first), asked(t, second), asked(t, third); a != "same" || b == "same" || b == "" || c == "" || c == b {
+		t.Errorf("asked as %q, %q and %q", a, b, c)
 	}
-	reply, _ := server(t, x, fmt.Sprintf(`{"type":"r","requestId":%q}`, second.Asked))
+	reply, _ := server(t, x, fmt.Sprintf(`{"type":"r","requestId":%q}`, asked(t, second)))
 	same(t, "the second", reply, `{"type":"executionGateway.reply","requestId":"reply-g2","replyRequestId":"g2","success":true,"result":{"type":"r","requestId":"same"}}`)
 	if out := from(t, x, fmt.Sprintf(ask, "g1", "other", 1)); out.ToServer != nil || out.ToRuntime == nil {
 		t.Errorf("an id of the gateway's that waits already: %s", out.ToServer)
@@ -89,42 +99,8 @@ func TestIdsThatAgentsShareOrLackAreReplaced(t *testing.T) {
 	if x.Open() != 2 || x.Forget() != 2 || x.Open() != 0 {
 		t.Error("what waits is counted wrong")
 	}
-	if out := from(t, x, fmt.Sprintf(ask, "g1", "again", 1)); out.Asked != "again" {
-		t.Errorf("after a new connection it was asked as %q", out.Asked)
-	}
-}
-
-func TestAnswersThatDoNotComeAreSaidNotToCome(t *testing.T) {
-	x := &gateway.Exchange{}
-	out := from(t, x, fmt.Sprintf(ask, "g1", "a1", 1))
-	reply, waited := x.Expire(out)
-	if !waited {
-		t.Error("it did not wait")
-	}
-	same(t, "the reply", string(reply), `{"type":"executionGateway.reply","requestId":"reply-g1","replyRequestId":"g1","success":false,"result":{"error":"Request timed out","code":"timeout","retryable":true}}`)
-	if _, mine := server(t, x, `{"type":"r","requestId":"a1"}`); mine {
-		t.Error("an answer that comes too late is taken")
-	}
-	if _, waited := x.Expire(out); waited {
-		t.Error("it expires twice")
-	}
-	if out := from(t, x, `{"type":"executionGateway.request","requestId":"g2","originalType":"inference","originalMessage":{"type":"inference"}}`); !out.Patient {
-		t.Error("a model is given two minutes")
-	}
-}
-
-func TestADeadlineIsOfOneRequest(t *testing.T) {
-	x := &gateway.Exchange{}
-	first := from(t, x, fmt.Sprintf(ask, "g1", "a", 1))
-	server(t, x, `{"type":"r","requestId":"a"}`)
-	second := from(t, x, fmt.Sprintf(ask, "g2", "a", 2)) // the agent uses its id again
-	if reply, waited := x.Expire(first); waited {
-		t.Errorf("the first one's deadline ended the second: %s", reply)
-	}
-	x.Forget()
-	from(t, x, fmt.Sprintf(ask, "g3", "a", 3))
-	if reply, waited := x.Expire(second); waited {
-		t.Errorf("a deadline from before the connection broke ended another: %s", reply)
+	if id := asked(t, from(t, x, fmt.Sprintf(ask, "g1", "again", 1))); id != "again" {
+		t.Errorf("after a new connection it was asked as %q", id)
 	}
 }
 
@@ -178,7 +154,7 @@ func TestNotificationsAreUnwrapped(t *testing.T) {
 func TestRequestsThatWaitAreBounded(t *testing.T) {
 	x := &gateway.Exchange{}
 	for i := range 4096 {
-		if out := from(t, x, fmt.Sprintf(ask, fmt.Sprint("g", i), fmt.Sprint("a", i), i)); out.Asked == "" {
+		if out := from(t, x, fmt.Sprintf(ask, fmt.Sprint("g", i), fmt.Sprint("a", i), i)); out.ToServer == nil {
 			t.Fatalf("request %d was refused: %s", i, out.ToRuntime)
 		}
 	}

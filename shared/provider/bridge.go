@@ -35,6 +35,7 @@ type bridge struct {
 	mu    sync.Mutex
 	ready chan struct{} // closed while the runtime is connected
 	why   error         // why it is not
+	early [][]byte      // for the runtime, until client is set
 
 	gate   *gateway.Exchange // of a runtime that speaks as the gateway does; else nil
 	agents agentBook
@@ -52,7 +53,7 @@ func connectBridge(ctx context.Context, s *session, req *OpenRequest, env Enviro
 	b.relay.ctx, b.relay.to, b.relay.log = b.deaf, s.link, s.log
 	speaksAs := ""
 	if access.Gateway {
-		b.gate, speaksAs = &gateway.Exchange{}, access.AppID
+		b.gate, speaksAs = &gateway.Exchange{Late: b.reply}, access.AppID
 	}
 	client, err := runtime.Connect(ctx, runtime.ClientOptions{
 		Gateway: speaksAs,
@@ -69,7 +70,7 @@ func connectBridge(ctx context.Context, s *session, req *OpenRequest, env Enviro
 		b.deafen()
 		return nil, fmt.Errorf("connect to the runtime: %w", err)
 	}
-	b.client = client
+	b.connected(client)
 	return b, nil
 }
 
@@ -186,8 +187,9 @@ func (b *bridge) fromRuntime(head wire.Header, m link.Message) {
 func (b *bridge) send(frame []byte) error {
 	if b.gate != nil {
 		if head, err := wire.Peek(frame); err == nil {
-			if reply, mine := b.gate.FromServer(head, frame); mine {
-				frame = reply
+			if frame, _ = b.gate.FromServer(head, frame); frame == nil {
+				b.s.log.Debug("answer to what nobody waits for", "type", head.Type, "request", head.RequestID, "dropped", b.gate.Dropped())
+				return nil
 			}
 		}
 	}
@@ -215,6 +217,9 @@ func (b *bridge) close(ctx context.Context) {
 	defer stop()
 	if err := b.client.Close(ctx); err != nil {
 		b.s.log.Debug("runtime connection closed", "error", err)
+	}
+	if b.gate != nil {
+		b.gate.Forget() // and their deadlines with them
 	}
 	if b.s.link.Status().Connected {
 		moment, cancel := context.WithTimeout(b.deaf, lastRelayed)

@@ -6,7 +6,6 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/creack/pty"
 )
@@ -20,16 +19,9 @@ func TestAPersonLeavesATerminalAndComesBack(t *testing.T) {
 	if err := pty.Setsize(p.tty, &pty.Winsize{Cols: 66, Rows: 33}); err != nil {
 		t.Fatal(err)
 	}
-	for { // the program learns of it a moment later
-		p.types("stty size; echo looked$((1+1))\n")
-		p.reads("looked2\r\n")
-		if p.mu.Lock(); strings.Contains(p.seen, "33 66\r\n") {
-			p.mu.Unlock()
-			break
-		}
-		p.mu.Unlock()
-		time.Sleep(20 * time.Millisecond)
-	}
+	// The program learns of it a moment later.
+	p.types("until [ \"$(stty size)\" = '33 66' ]; do sleep 0.02; done; echo looked$((1+1))\n")
+	p.reads("looked2\r\n")
 	p.types("half a line\x03") // Ctrl-C is the program's
 	p.reads("^C")
 	p.types("echo second$((1+1)); read line; echo third$((1+1))\n")

@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/codeboltai/codebolt-providers/conformance/stage"
 	"github.com/codeboltai/codebolt-providers/shared/wire"
@@ -69,16 +68,16 @@ func TestARuntimeThatSpeaksAsTheGatewayDoesIsAConfiguration(t *testing.T) {
 	}
 
 	// A connection that breaks is made again, and what was asked on it is not answered.
+	connections := len(h.All(with("text", "connected"))) // all of before: what comes later has come
 	h.Tell(upstream, "m4", "quiet")
 	lost := h.Await(3, with("type", "inference"))[2]
-	for n := 0; len(h.All(with("text", "again"))) == 0; n++ { // until the runtime is connected again
-		h.Tell(upstream, fmt.Sprint("again", n), "say again")
-		time.Sleep(20 * time.Millisecond)
-	}
+	h.Await(connections+1, with("text", "connected"))
+	h.Tell(upstream, "m5", "say again")
+	h.Await(1, with("text", "again"))
 	if err := e.Send(stage.Limit(t), map[string]any{"type": "llmResponse", "requestId": lost["requestId"], "completion": "late"}); err != nil {
 		t.Fatal(err)
 	}
-	h.Tell(upstream, "m5", "say last")
+	h.Tell(upstream, "m6", "say last")
 	h.Await(1, with("text", "last"))
 	for _, m := range h.All(func(stage.Said) bool { return true }) {
 		typ := fmt.Sprint(m["type"])

@@ -4,8 +4,8 @@ package main
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -13,6 +13,7 @@ import (
 
 	"github.com/codeboltai/codebolt-providers/conformance/server"
 	"github.com/codeboltai/codebolt-providers/conformance/stage"
+	"github.com/codeboltai/codebolt-providers/shared/watch"
 	"github.com/codeboltai/codebolt-providers/shared/wire"
 )
 
@@ -131,20 +132,12 @@ func TestAPersonWorksInATerminalOfAnEnvironment(t *testing.T) {
 	if reply, code := terminal(t, e, "resize", map[string]any{"terminalId": "t1", "cols": 81, "rows": 25}); code != "" {
 		t.Errorf("resize: %+v", reply)
 	}
-	types(t, e, "t1", "stty size; sleep 600\n")
+	types(t, e, "t1", "stty size; sh -c 'echo asleep$((40+2)); exec sleep 600'\n")
 	seen.shows(t, "t1", "\r\n25 81\r\n")
-	// The sleep has begun when what is typed is no more shown by the shell.
-	for {
-		types(t, e, "t1", "\x03")
-		types(t, e, "t1", "echo back$((1+1))\n")
-		seen.mu.Lock()
-		back := strings.Contains(seen.text["t1"], "\nback2\r\n")
-		seen.mu.Unlock()
-		if back {
-			break
-		}
-		time.Sleep(20 * time.Millisecond) // the shell may not have read it yet
-	}
+	seen.shows(t, "t1", "asleep42\r\n")
+	types(t, e, "t1", "\x03")
+	types(t, e, "t1", "echo back$((1+1))\n")
+	seen.shows(t, "t1", "\nback2\r\n")
 	if text := stage.Read(t, filepath.Join(path, "src", "made.txt")); text != "x\n" {
 		t.Errorf("the file that was made holds %q", text)
 	}
@@ -221,6 +214,27 @@ func TestATerminalGoesOnWithoutItsProvider(t *testing.T) {
 	seen.until(t, "the end", func() bool { return seen.exits["t1"].Signal == "SIGHUP" })
 }
 
+// made is closed when a file has been made in a folder.
+func made(t *testing.T, dir, name string) <-chan struct{} {
+	t.Helper()
+	there := make(chan struct{})
+	var once sync.Once
+	w, err := watch.Start(watch.Options{Dir: dir, Flat: true, Changed: func(b watch.Batch) {
+		if b.Overflow || slices.ContainsFunc(b.Changes, func(c watch.Change) bool { return c.Path == name }) {
+			once.Do(func() { close(there) })
+		}
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := w.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return there
+}
+
 func TestAProgramAtATerminalWaitsForNoProviderThatIsDead(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
@@ -232,6 +246,7 @@ func TestAProgramAtATerminalWaitsForNoProviderThatIsDead(t *testing.T) {
 		t.Fatalf("open: %+v", reply)
 	}
 	seen.shows(t, "t1", "ready\n")
+	finished := made(t, path, "finished.txt")
 	types(t, e, "t1", "\n")
 	if err := e.Kill(); err != nil {
 		t.Fatal(err)
@@ -239,13 +254,10 @@ func TestAProgramAtATerminalWaitsForNoProviderThatIsDead(t *testing.T) {
 	if _, err := e.Wait(stage.Limit(t)); err != nil {
 		t.Fatal(err)
 	}
-	for end := time.Now().Add(60 * time.Second); ; time.Sleep(20 * time.Millisecond) {
-		if _, err := os.Stat(filepath.Join(path, "finished.txt")); err == nil {
-			break
-		}
-		if time.Now().After(end) {
-			t.Fatal("the program waits for a provider that is dead")
-		}
+	select {
+	case <-finished:
+	case <-time.After(60 * time.Second):
+		t.Fatal("the program waits for a provider that is dead")
 	}
 	s.Start(e)
 	seen.mu.Lock()
@@ -265,6 +277,7 @@ func TestAFloodInATerminalHoldsNobodyUp(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)
 	e, _ := s.Opened("flood", nil)
+	seen := look(t, e)
 	if _, code := terminal(t, e, "open", map[string]any{"terminalId": "t1", "argv": []string{"yes", strings.Repeat("flood ", 100)}}); code != "" {
 		t.Fatalf("open: kind %q", code)
 	}
@@ -280,17 +293,9 @@ func TestAFloodInATerminalHoldsNobodyUp(t *testing.T) {
 	if _, code := terminal(t, e, "signal", map[string]any{"terminalId": "t1", "signal": "TERM"}); code != "" {
 		t.Errorf("signal: kind %q", code)
 	}
-	for end := time.Now().Add(30 * time.Second); ; time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatal("it does not end")
-		}
-		list, _ := terminal(t, e, "list", nil)
-		if len(list.Terminals) == 1 && !list.Terminals[0].Running {
-			if list.Terminals[0].Signal != "SIGTERM" {
-				t.Errorf("it ended with %+v", list.Terminals[0])
-			}
-			break
-		}
+	seen.until(t, "the end", func() bool { return seen.exits["t1"].Signal == "SIGTERM" })
+	if len(seen.holes) > 0 {
+		t.Errorf("holes in what was shown: %v", seen.holes)
 	}
 }
 

@@ -294,6 +294,17 @@ func (c *client) refuse(call *wire.AppFS, why error) {
 	}
 }
 
+// respond answers a request, once there is room for it.
+func (c *client) respond(typ string, reply any) {
+	frame, err := wire.Marshal(reply)
+	if err == nil {
+		err = c.link.SendWait(context.WithoutCancel(c.h.ctx), frame)
+	}
+	if err != nil && !errors.Is(err, link.ErrClosed) {
+		c.h.log.Warn("request not answered", "type", typ, "error", err)
+	}
+}
+
 // fault answers a frame that cannot be used.
 func (c *client) fault(id wire.ID, why string) {
 	frame, err := wire.Marshal(wire.MessageFault{

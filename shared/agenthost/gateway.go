@@ -2,8 +2,6 @@ package agenthost
 
 import (
 	"cmp"
-	"context"
-	"errors"
 	"net/http"
 	"strings"
 
@@ -101,13 +99,7 @@ func (c *client) claims(head wire.Header) {
 	reply.Data = &wire.GatewayRoleData{Claimed: h.claimant == c, PluginID: c.pass.id}
 	h.moved.Broadcast()
 	h.mu.Unlock()
-	frame, err := wire.Marshal(reply)
-	if err == nil {
-		err = c.link.SendWait(context.WithoutCancel(h.ctx), frame)
-	}
-	if err != nil && !errors.Is(err, link.ErrClosed) {
-		h.log.Debug("claim not answered", "error", err)
-	}
+	c.respond(head.Type, reply)
 }
 
 // again has a client hear once more what is kept, which is marked so: whoever claims the

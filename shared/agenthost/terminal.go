@@ -1,7 +1,6 @@
 package agenthost
 
 import (
-	"context"
 	"errors"
 	"io"
 	"maps"
@@ -275,11 +274,5 @@ func (c *client) tell(message any) bool {
 
 func (c *client) answerTerminal(reply *wire.TerminalReply, err error) {
 	reply.Success, reply.Problem = err == nil, wire.ProblemOf(err)
-	frame, err := wire.Marshal(reply)
-	if err == nil {
-		err = c.link.SendWait(context.WithoutCancel(c.h.ctx), frame)
-	}
-	if err != nil && !errors.Is(err, link.ErrClosed) {
-		c.h.log.Warn("request about terminals not answered", "type", reply.Type, "error", err)
-	}
+	c.respond(reply.Type, reply)
 }

@@ -2,14 +2,12 @@ package agenthost
 
 import (
 	"cmp"
-	"context"
 	"errors"
 	"slices"
 	"strings"
 	"sync"
 	"time"
 
-	"github.com/codeboltai/codebolt-providers/shared/link"
 	"github.com/codeboltai/codebolt-providers/shared/watch"
 	"github.com/codeboltai/codebolt-providers/shared/wire"
 	"github.com/codeboltai/codebolt-providers/shared/workspace"
@@ -55,13 +53,7 @@ func (c *client) watching(head wire.Header, frame []byte) {
 		reply := wire.WatchReply{Header: wire.Header{Type: head.Type + "Response", RequestID: head.RequestID}}
 		err := c.watch(head.Type, frame, &reply)
 		reply.Success, reply.Problem = err == nil, wire.ProblemOf(err)
-		out, err := wire.Marshal(reply)
-		if err == nil {
-			err = c.link.SendWait(context.WithoutCancel(c.h.ctx), out)
-		}
-		if err != nil && !errors.Is(err, link.ErrClosed) {
-			c.h.log.Warn("request about watches not answered", "type", head.Type, "error", err)
-		}
+		c.respond(head.Type, reply)
 	})
 }
 

@@ -7,7 +7,8 @@
 //	say TEXT  says something
 //	quiet     asks a question, and ends its connection before the answer
 //
-// It makes the noise that such a runtime makes, and demands no token.
+// It says "connected" on each connection, makes the noise that such a runtime makes, and
+// demands no token.
 package main
 
 import (
@@ -81,6 +82,7 @@ func (p *peer) run() {
 	defer func() { _ = p.socket.Close() }() // it is gone either way
 	p.send(message{"type": "executionGateway.claim", "success": true, "data": message{"claimed": true}})
 	p.send(message{"type": "__ping", "timestamp": 1})
+	p.tell(message{"type": "sendMessage", "text": "connected"})
 	for {
 		_, frame, err := p.socket.ReadMessage()
 		if err != nil {

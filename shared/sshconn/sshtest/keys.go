@@ -15,6 +15,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"syscall"
 	"testing"
 	"time"
@@ -96,10 +97,21 @@ func StartAgent(t testing.TB, keys ...ssh.Signer) string {
 	socket := filepath.Join(directory(t), "agent")
 	cmd := exec.CommandContext(context.Background(), "ssh-agent", "-D", "-a", socket) // ended by its clean-up
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	check(t, cmd.Start())
+	started, ended := make(chan error), make(chan struct{})
+	go func() {
+		defer close(ended)
+		runtime.LockOSThread() // for as long as the agent runs; see [Server.accept]
+		defer runtime.UnlockOSThread()
+		err := cmd.Start()
+		started <- err
+		if err == nil {
+			_ = cmd.Wait()
+		}
+	}()
+	check(t, <-started)
 	t.Cleanup(func() {
 		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
+		<-ended
 	})
 	var (
 		conn net.Conn

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"os/user"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -198,6 +199,11 @@ func (s *Server) Authorize(t testing.TB, key ssh.PublicKey) {
 // accept gives each connection an sshd of its own, as inetd does: so the port is
 // the server's from the first moment, and every process is known.
 func (s *Server) accept(t testing.TB, argv []string) {
+	// The kernel ends a child when the thread that made it ends, and a thread ends
+	// when somebody locks it for good: this one is the server's for as long as it
+	// has connections.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
 	for {
 		conn, err := s.listener.Accept()
 		if err != nil {

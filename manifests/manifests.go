@@ -12,9 +12,6 @@ import (
 //go:embed */codeboltprovider.yaml */providers.yaml */settings.schema.json
 var embedded embed.FS
 
-// SchemaFile is the JSON Schema of a provider's configuration, in its folder.
-const SchemaFile = "settings.schema.json"
-
 // Entry is one provider.
 type Entry struct {
 	// Folder is the name of the provider's folder, here and below providers; its

@@ -74,7 +74,7 @@ func TestEveryManifestIsAsTheSchemaHasIt(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := compiled(t, filepath.Join(e.Folder, manifests.SchemaFile)).Validate(instance(t, string(config))); err != nil {
+		if err := compiled(t, filepath.Join(e.Folder, manifest.SchemaFile)).Validate(instance(t, string(config))); err != nil {
 			t.Errorf("%s: the defaults: %v", e.Folder, err)
 		}
 	}

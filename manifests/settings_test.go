@@ -57,9 +57,9 @@ func TestTheSchemasAreThoseOfTheManifests(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, err := os.ReadFile(filepath.Join(e.Folder, manifests.SchemaFile))
+		got, err := os.ReadFile(filepath.Join(e.Folder, manifest.SchemaFile))
 		if err != nil || !bytes.Equal(got, want) {
-			t.Errorf("%s/%s is not what the manifest says (%v); make docs writes it", e.Folder, manifests.SchemaFile, err)
+			t.Errorf("%s/%s is not what the manifest says (%v); make docs writes it", e.Folder, manifest.SchemaFile, err)
 		}
 	}
 }

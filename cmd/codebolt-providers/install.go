@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -198,7 +197,7 @@ func (i *installation) built(ctx context.Context, folder install.Folder, name st
 	if i.sum != "" {
 		return install.Change{}, errors.New("--sha256 is for archives, which --from names")
 	}
-	parts, err := partsOf(m, dir)
+	parts, err := partsOf(dir)
 	if err != nil {
 		return install.Change{}, err
 	}
@@ -206,31 +205,12 @@ func (i *installation) built(ctx context.Context, folder install.Folder, name st
 }
 
 // partsOf are the parts of a provider that lie beside this program.
-func partsOf(m *manifest.Manifest, folder string) (install.Parts, error) {
+func partsOf(folder string) (install.Parts, error) {
 	program, err := providerProgram(folder)
 	if err != nil {
 		return install.Parts{}, err
 	}
-	here, dir, files := install.Here(), filepath.Dir(program), manifests.Files(folder)
-	schema, err := fs.ReadFile(files, manifests.SchemaFile)
-	if err != nil {
-		return install.Parts{}, err
-	}
-	parts := install.Parts{
-		Manifests: files, Program: "codebolt-provider-" + folder,
-		Documents: map[string][]byte{manifests.SchemaFile: schema},
-	}
-	add := func(name string) {
-		parts.Programs = append(parts.Programs, install.Program{Platform: here, Name: name, Path: filepath.Join(dir, name)})
-	}
-	add(here.Executable(parts.Program))
-	add(here.Executable("codebolt-runtime"))
-	for _, platform := range m.RuntimePlatforms {
-		if install.Platform(platform) != here {
-			add("codebolt-runtime-" + platform)
-		}
-	}
-	return parts, nil
+	return install.Gather(manifests.Files(folder), filepath.Dir(program), install.Here())
 }
 
 // fetched installs from an address.

@@ -21,7 +21,7 @@ func TestScripts(t *testing.T) {
 		Setup: func(e *testscript.Env) error {
 			home := filepath.Join(e.WorkDir, "home")
 			for name, value := range map[string]string{
-				"PATH": programs + string(os.PathListSeparator) + os.Getenv("PATH"), "HOME": home,
+				"PATH": programs + string(os.PathListSeparator) + os.Getenv("PATH"), "HOME": home, "PROGRAMS": programs,
 				resource.EnvStateDir: filepath.Join(e.WorkDir, "state"), "GIT_CONFIG_GLOBAL": os.DevNull, "GIT_CONFIG_NOSYSTEM": "1",
 				"GIT_AUTHOR_NAME": "a", "GIT_AUTHOR_EMAIL": "a@localhost", "GIT_COMMITTER_NAME": "a", "GIT_COMMITTER_EMAIL": "a@localhost",
 			} {

@@ -38,7 +38,7 @@ func describe(e manifests.Entry) error {
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(filepath.Join(e.Folder, manifests.SchemaFile), schema, 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(e.Folder, manifest.SchemaFile), schema, 0o644); err != nil {
 		return err
 	}
 	return replaceTable(filepath.Join("..", "providers", e.Folder, "README.md"), table(settings))

@@ -5,6 +5,8 @@
 //	err := archive.Fetch(ctx, address, file, archive.FetchOptions{Allow: archive.Secure})
 //	err = archive.Unpack(ctx, file, size, folder, archive.UnpackOptions{})
 //
+// It packs them as well, the same files to the same bytes.
+//
 // It does not know what an archive is for. Where the files of an environment are
 // packed, package transfer is meant.
 package archive

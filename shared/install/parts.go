@@ -62,6 +62,92 @@ type Program struct {
 	Path     string // where it is now
 }
 
+// documents are the files that are taken along where they are beside a manifest.
+var documents = []string{manifest.SchemaFile, "README.md", "LICENSE"}
+
+// Gather finds the parts of a provider. files has its two manifest files at its root,
+// and maybe [manifest.SchemaFile], README.md and LICENSE, which are taken along. Below
+// the folder programs are those that were built: for each platform the provider's,
+// which the manifest's nativeEntrypoint names, and codebolt-runtime, in a folder named
+// after it or, for [Here], in programs itself; and the runtimes for the manifest's
+// runtimePlatforms, as codebolt-runtime-PLATFORM or in a folder of their platform.
+//
+// It fails with Invalid when the manifest is wrong or names no program, and with
+// NotFound, naming where it looked, when a program is missing.
+func Gather(files fs.FS, programs string, platforms ...Platform) (Parts, error) {
+	m, err := manifest.Load(files, ".")
+	if err != nil {
+		return Parts{}, err
+	}
+	parts := Parts{Manifests: files, Program: m.Program(), Documents: map[string][]byte{}}
+	if parts.Program == "" {
+		return Parts{}, wire.Errorf(wire.Invalid, "%s names no program; write nativeEntrypoint: bin/{platform}/PROGRAM", manifest.ProviderFile)
+	}
+	for _, name := range documents {
+		switch text, err := fs.ReadFile(files, name); {
+		case err == nil:
+			parts.Documents[name] = text
+		case !errors.Is(err, fs.ErrNotExist):
+			return Parts{}, wire.Errorf(wire.CodeOf(err), "gather %s: %w", m.Name, err)
+		}
+	}
+	add := func(whose, on Platform, as, program string) error {
+		at, err := built(programs, on, program)
+		if err == nil {
+			parts.Programs = append(parts.Programs, Program{Platform: whose, Name: as, Path: at})
+		}
+		return err
+	}
+	var missing []error
+	for _, platform := range platforms {
+		for _, program := range []string{parts.Program, runtimeProgram} {
+			missing = append(missing, add(platform, platform, platform.Executable(program), program))
+		}
+		for _, elsewhere := range m.RuntimePlatforms {
+			if other := Platform(elsewhere); other != platform {
+				missing = append(missing, add(platform, other, runtimeProgram+"-"+elsewhere, runtimeProgram))
+			}
+		}
+	}
+	return parts, errors.Join(missing...)
+}
+
+// runtimeProgram is the reference runtime, which goes with each provider.
+const runtimeProgram = "codebolt-runtime"
+
+// built finds a program for a platform among those that were built.
+func built(programs string, platform Platform, program string) (string, error) {
+	file := platform.Executable(program)
+	places := []string{filepath.Join(programs, string(platform), file), filepath.Join(programs, program+"-"+string(platform))}
+	if platform == Here() {
+		places = append(places, filepath.Join(programs, file))
+	}
+	for _, at := range places {
+		if info, err := os.Stat(at); err == nil && info.Mode().IsRegular() {
+			return at, nil
+		}
+	}
+	return "", wire.Errorf(wire.NotFound, "there is no program %s for %s: it is not at %s", program, platform, strings.Join(places, " or "))
+}
+
+// BuiltFor are the platforms for which the folder programs has the provider's program,
+// sorted; see [Gather].
+func BuiltFor(m *manifest.Manifest, programs string) []Platform {
+	all := []Platform{Here()}
+	entries, _ := os.ReadDir(programs) // without it, there are none
+	for _, entry := range entries {
+		if platform := Platform(entry.Name()); platform != Here() && entry.IsDir() {
+			all = append(all, platform)
+		}
+	}
+	all = slices.DeleteFunc(all, func(platform Platform) bool {
+		_, err := built(programs, platform, m.Program())
+		return err != nil
+	})
+	slices.Sort(all)
+	return all
+}
+
 // Assemble fills an empty folder. It fails with NotFound when a program is missing
 // and with Invalid when the manifest is wrong.
 func (p Parts) Assemble(ctx context.Context, into *os.Root) error {
@@ -139,7 +225,7 @@ func write(into *os.Root, name string, text []byte) error {
 func copyProgram(into *os.Root, program Program) (err error) {
 	from, err := os.Open(program.Path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return wire.Errorf(wire.NotFound, "the program %s is missing; make build makes it", program.Path)
+		return wire.Errorf(wire.NotFound, "the program %s is missing; build it first", program.Path)
 	}
 	if err != nil {
 		return wire.Errorf(wire.CodeOf(err), "copy a program: %w", err)

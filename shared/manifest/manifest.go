@@ -23,6 +23,9 @@ const (
 	ProvidersFile = "providers.yaml"
 )
 
+// SchemaFile is beside them, where there is one: the JSON Schema of the configuration.
+const SchemaFile = "settings.schema.json"
+
 // Manifest is what a provider says about itself.
 type Manifest struct {
 	Name        string   `config:"name"`
@@ -85,6 +88,15 @@ type Capabilities struct {
 // unique id or an alias, exactly as written.
 func (m *Manifest) AnswersTo(name string) bool {
 	return name != "" && (name == m.Name || name == m.UniqueID || slices.Contains(m.Aliases, name))
+}
+
+// Program is the name of the provider's program, without .exe, which is the end of
+// NativeEntrypoint; "" when there is none.
+func (m *Manifest) Program() string {
+	if m.NativeEntrypoint == "" {
+		return ""
+	}
+	return path.Base(m.NativeEntrypoint)
 }
 
 // Load reads and checks the manifest in a directory of fsys. The name of
@@ -161,6 +173,10 @@ var (
 	syncModes     = []string{"git", "workspace_sync", "none"}
 )
 
+// ValidPlatform tells whether a name has the form of a platform's: a system and a
+// processor by the names of GOOS and GOARCH, as in linux-amd64.
+func ValidPlatform(name string) bool { return platformName.MatchString(name) }
+
 // problems are sentences about what is wrong in one file, each with its place.
 func (m *document) problems(file string) []string {
 	var found []string
@@ -192,7 +208,7 @@ func (m *document) problems(file string) []string {
 	wrong(m.ProviderType != "" && !slices.Contains(providerTypes, m.ProviderType), "providerType",
 		"providerType is "+quote(m.ProviderType)+"; write one of "+strings.Join(providerTypes, ", "))
 	for i, platform := range m.RuntimePlatforms {
-		wrong(!platformName.MatchString(platform), item("runtimePlatforms", i), "runtimePlatforms has "+quote(platform)+"; write a platform such as linux-amd64")
+		wrong(!ValidPlatform(platform), item("runtimePlatforms", i), "runtimePlatforms has "+quote(platform)+"; write a platform such as linux-amd64")
 	}
 	wrong(len(m.SupportedSyncModes) == 0, "supportedSyncModes", "supportedSyncModes is empty; write at least one of "+strings.Join(syncModes, ", "))
 	for i, mode := range m.SupportedSyncModes {

@@ -43,16 +43,16 @@ conformance: build ## judge the providers that need no daemon by every check; re
 	    --html bin/conformance/$$p.html -- bin/codebolt-provider-$$p$(EXE) || status=$$?; done; exit $$status
 
 conformance-docker: ## judge the docker provider by every check (about ten minutes); it starts a daemon of its own
-	cd providers/docker && CONFORMANCE_ALL=1 $(GO) test -v -count=1 -timeout 30m -run TestConformance .
+	cd providers/docker && $(GO) test -v -count=1 -timeout 30m -run TestConformance .
 
 conformance-remoteserver: ## judge the remote-server provider by every check (about five minutes); it starts an SSH server of its own
-	cd providers/remoteserver && CONFORMANCE_ALL=1 $(GO) test -v -count=1 -timeout 30m -run TestConformance .
+	cd providers/remoteserver && $(GO) test -v -count=1 -timeout 30m -run TestConformance .
 
 conformance-installed: ## judge an installed provider, started through Node as servers do, by every check
-	cd cmd && CONFORMANCE_ALL=1 $(GO) test -v -count=1 -timeout 30m -run TestAnInstalledProviderConforms ./codebolt-providers
+	cd cmd && $(GO) test -v -count=1 -timeout 30m -run TestAnInstalledProviderConforms ./codebolt-providers
 
 conformance-node: ## judge the example in plain Node by every check
-	cd conformance && CONFORMANCE_ALL=1 $(GO) test -v -count=1 -timeout 30m -run TestAProviderInPlainNode .
+	cd conformance && $(GO) test -v -count=1 -timeout 30m -run TestAProviderInPlainNode .
 
 example: build ## write the example reports of docs/conformance.md anew, and with chromium their picture
 	bin/codebolt-conformance$(EXE) run --manifest manifests/gitworktree --json docs/examples/conformance.json --junit docs/examples/conformance.xml \

@@ -32,20 +32,32 @@ import (
 // [Run], separated by commas, as the flag --only does for the program.
 const EnvOnly = "CONFORMANCE_ONLY"
 
-// EnvAll is the environment variable that makes [Sample] choose every check.
-const EnvAll = "CONFORMANCE_ALL"
+// EnvSample is the environment variable that makes [Sample] choose some checks.
+const EnvSample = "CONFORMANCE_SAMPLE"
 
-// Sample are the ids of every nth check, but for some, to be the Only of a
-// [Target]'s options where all of them take longer than there is time for. It is
-// the same each time, and all of them when [EnvAll] is set.
+// Sample are the ids of every nth check, but for some, when [EnvSample] is set, and
+// else nil, which stands for all checks. It is to be the Only of a [Target]'s options
+// where all of them take longer than there always is time for. It is the same each
+// time.
 func Sample(n int, without ...string) []string {
+	if os.Getenv(EnvSample) == "" {
+		return nil
+	}
 	var ids []string
 	for i, check := range checks.All() {
-		if os.Getenv(EnvAll) != "" || i%n == 0 && !slices.Contains(without, check.ID) {
+		if i%n == 0 && !slices.Contains(without, check.ID) {
 			ids = append(ids, check.ID)
 		}
 	}
 	return ids
+}
+
+// SampleWith is Sample with more ids or groups.
+func SampleWith(n int, more ...string) []string {
+	if ids := Sample(n); ids != nil {
+		return append(ids, more...)
+	}
+	return nil
 }
 
 // Target is the provider to judge.

@@ -6,6 +6,7 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"go/build"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -24,8 +25,9 @@ func AtOnce(perProcessor int) {
 // Tests are what Main runs: a *testing.M, or what runs one in its turn.
 type Tests interface{ Run() int }
 
-// Main is the body of a TestMain: it builds each program, given by its name and
-// the folder of its main package, into a temporary folder, tells that folder
+// Main is the body of a TestMain: it builds each program, given by its name and its
+// main package, which is a folder that begins with a dot or an import path, into a
+// temporary folder, tells that folder
 // through dir, runs the tests and returns the status to exit with. The folder is
 // gone afterwards.
 func Main(m Tests, dir *string, programs map[string]string) int {
@@ -35,11 +37,15 @@ func Main(m Tests, dir *string, programs map[string]string) int {
 		return 1
 	}
 	defer func() { _ = os.RemoveAll(*dir) }() // the next clean of the temporary folder gets the rest
-	for name, folder := range programs {
-		build := exec.CommandContext(context.Background(), "go", "build", "-o", filepath.Join(*dir, name), ".")
+	for name, main := range programs {
+		folder := "."
+		if build.IsLocalImport(main) {
+			folder, main = main, "." // it may be of another module
+		}
+		command := exec.CommandContext(context.Background(), "go", "build", "-o", filepath.Join(*dir, name), main)
 		// As they are released, so that they also run where there is no C library.
-		build.Dir, build.Env = folder, append(os.Environ(), "CGO_ENABLED=0")
-		if out, err := build.CombinedOutput(); err != nil {
+		command.Dir, command.Env = folder, append(os.Environ(), "CGO_ENABLED=0")
+		if out, err := command.CombinedOutput(); err != nil {
 			fmt.Fprintf(os.Stderr, "build %s: %v\n%s", name, err, out)
 			return 1
 		}

@@ -25,8 +25,11 @@ func definition() provider.Definition {
 // providerID is the unique id in the manifest.
 const providerID = "codebolt-git-worktree"
 
+// kind is the first part of this provider's resource ids.
+const kind = "worktree"
+
 // spec: the worktree is the environment, and its runtime is a process beside it.
-var spec = worktree.Spec{Kind: "worktree"}
+var spec = worktree.Spec{Kind: kind}
 
 // worktrees opens environments that are a branch and a worktree of a repository.
 type worktrees struct{}
@@ -42,7 +45,7 @@ func (worktrees) Open(ctx context.Context, req *provider.OpenRequest) (provider.
 
 // PlanPath implements provider.PathPlanner.
 func (worktrees) PlanPath(_ context.Context, req *provider.PlanRequest) (wire.Placement, error) {
-	return worktree.Plan(req, spec.Kind)
+	return worktree.Plan(req, kind)
 }
 
 // Snapshot implements provider.Snapshotter.

@@ -11,22 +11,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/codeboltai/codebolt-providers/conformance/programtest"
 	"github.com/codeboltai/codebolt-providers/conformance/server"
 	"github.com/codeboltai/codebolt-providers/manifests"
 	"github.com/codeboltai/codebolt-providers/shared/resource"
 	"github.com/codeboltai/codebolt-providers/shared/wire"
 )
-
-// programs is the folder with the provider and the runtime, built for these
-// tests.
-var programs string
-
-func TestMain(m *testing.M) {
-	os.Exit(programtest.Main(m, &programs, map[string]string{
-		"codebolt-provider-local": ".", "codebolt-runtime": "../../cmd/codebolt-runtime",
-	}))
-}
 
 func write(t *testing.T, path, text string) {
 	t.Helper()

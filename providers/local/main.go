@@ -1,5 +1,5 @@
 // Command codebolt-provider-local opens environments that are a plain directory,
-// copied from the project. It is the smallest provider, and the one to fork.
+// copied from the project.
 package main
 
 import (

@@ -23,10 +23,11 @@ func definition() provider.Definition {
 	}
 }
 
-const (
-	kind       = "server" // the first part of this provider's resource ids
-	providerID = "codebolt-remote-server"
-)
+// kind is the first part of this provider's resource ids.
+const kind = "server"
+
+// providerID is the unique id in the manifest.
+const providerID = "codebolt-remote-server"
 
 // servers opens environments that are a folder of another machine.
 type servers struct{}

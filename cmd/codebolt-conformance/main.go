@@ -17,10 +17,8 @@ import (
 	"github.com/codeboltai/codebolt-providers/conformance/report"
 	"github.com/codeboltai/codebolt-providers/conformance/runtime"
 	"github.com/codeboltai/codebolt-providers/conformance/suite"
+	"github.com/codeboltai/codebolt-providers/shared/build"
 )
-
-// version is the version of this build; releases set it with -ldflags.
-var version = "0.0.0-dev"
 
 func main() {
 	os.Exit(command(context.Background(), os.Args[1:], os.Stdout, os.Stderr))
@@ -72,10 +70,21 @@ func rootCommand(stdout, stderr io.Writer) *cobra.Command {
 		Example: "  codebolt-conformance run --manifest . -- node dist/index.js\n" +
 			"  codebolt-conformance run --html report.html -- ./my-provider\n" +
 			"  codebolt-conformance explain FS-001",
-		SilenceUsage: true, SilenceErrors: true, Version: version,
+		SilenceUsage: true, SilenceErrors: true, Version: build.Get().String(),
 	}
-	root.AddCommand(a.runCommand(), a.listCommand(), a.explainCommand(), a.agentServerCommand(), a.agentCommand())
+	root.SetVersionTemplate("{{.DisplayName}} {{.Version}}\n")
+	root.AddCommand(a.runCommand(), a.listCommand(), a.explainCommand(), a.versionCommand(), a.agentServerCommand(), a.agentCommand())
 	return root
+}
+
+func (a *app) versionCommand() *cobra.Command {
+	asJSON := false
+	cmd := &cobra.Command{
+		Use: "version", Short: "Print the version", Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error { return build.Print(a.stdout, "codebolt-conformance", asJSON) },
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return cmd
 }
 
 // agentServer is the subcommand in which this program plays the agent server

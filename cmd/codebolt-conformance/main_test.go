@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"slices"
 	"strings"
 	"syscall"
@@ -21,6 +22,7 @@ import (
 	"github.com/codeboltai/codebolt-providers/conformance/programtest"
 	"github.com/codeboltai/codebolt-providers/conformance/report"
 	"github.com/codeboltai/codebolt-providers/conformance/suite"
+	"github.com/codeboltai/codebolt-providers/shared/build"
 )
 
 // programs is the folder with the programs, built for these tests: they run as
@@ -395,7 +397,11 @@ func TestTheChecksAreListedAndExplained(t *testing.T) {
 	if s := d.run("explain", "FS-0O1"); s.status != 2 || !strings.Contains(s.stderr, "did you mean FS-001?") {
 		t.Errorf("%+v", s)
 	}
-	if s := d.run("--version"); s.status != 0 || s.stdout != "codebolt-conformance version 0.0.0-dev\n" {
+	var is build.Info
+	if s := d.run("version", "--json"); s.status != 0 || json.Unmarshal([]byte(s.stdout), &is) != nil || is.Go != runtime.Version() {
+		t.Errorf("%+v", s)
+	}
+	if s := d.run("--version"); s.status != 0 || s.stdout != "codebolt-conformance "+is.String()+"\n" {
 		t.Errorf("%+v", s)
 	}
 	if s := d.run("__complete", "run", "--only", "FS-00"); s.status != 0 || !strings.Contains(s.stdout, "FS-001\n") {

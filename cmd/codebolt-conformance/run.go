@@ -17,6 +17,7 @@ import (
 
 	"github.com/codeboltai/codebolt-providers/conformance/report"
 	"github.com/codeboltai/codebolt-providers/conformance/suite"
+	"github.com/codeboltai/codebolt-providers/shared/build"
 	"github.com/codeboltai/codebolt-providers/shared/redact"
 )
 
@@ -156,7 +157,7 @@ func (r *runner) run(ctx context.Context, argv []string) error {
 	ctx, caught, release := interruptible(ctx)
 	defer release()
 
-	document := &report.Document{Tool: version, Command: hidden(target, argv)}
+	document := &report.Document{Tool: build.Get().Version, Command: hidden(target, argv)}
 	declaredBy, err := r.declare(ctx, target)
 	if err != nil {
 		return err

@@ -16,6 +16,7 @@ import (
 
 	"github.com/codeboltai/codebolt-providers/manifests"
 	"github.com/codeboltai/codebolt-providers/shared/archive"
+	"github.com/codeboltai/codebolt-providers/shared/build"
 	"github.com/codeboltai/codebolt-providers/shared/install"
 	"github.com/codeboltai/codebolt-providers/shared/manifest"
 	"github.com/codeboltai/codebolt-providers/shared/wire"
@@ -56,7 +57,7 @@ func (p *place) base() (string, error) {
 }
 
 // builtHere is the source of what comes with this program.
-func builtHere() string { return "codebolt-providers " + version }
+func builtHere() string { return "codebolt-providers " + build.Get().Version }
 
 // installation is one codebolt-providers install or upgrade.
 type installation struct {

@@ -13,10 +13,9 @@ import (
 	"sync"
 
 	"github.com/spf13/cobra"
-)
 
-// version is the version of this build; releases set it with -ldflags.
-var version = "0.0.0-dev"
+	"github.com/codeboltai/codebolt-providers/shared/build"
+)
 
 func main() {
 	if filepath.Base(os.Args[0]) == askpassName {
@@ -90,8 +89,9 @@ func (a *app) rootCommand() *cobra.Command {
 		Long: "codebolt-providers runs any command or agent in an environment of its own, such as a\n" +
 			"git worktree or a container, and shows what it changed. It starts the provider programs as a Codebolt\n" +
 			"server does, and installs them where such a server finds them.",
-		SilenceUsage: true, SilenceErrors: true, Version: version,
+		SilenceUsage: true, SilenceErrors: true, Version: build.Get().String(),
 	}
+	root.SetVersionTemplate("{{.DisplayName}} {{.Version}}\n")
 	root.PersistentFlags().StringVarP(&a.project, "project", "p", ".", "the project's directory")
 	root.PersistentFlags().BoolVar(&a.json, "json", false, "print JSON")
 	root.PersistentFlags().BoolVarP(&a.verbose, "verbose", "v", false, "show the providers' logs")
@@ -100,10 +100,7 @@ func (a *app) rootCommand() *cobra.Command {
 		a.installCommand(), a.upgradeCommand(), a.uninstallCommand(), a.verifyCommand(), a.packageCommand(),
 		&cobra.Command{
 			Use: "version", Short: "Print the version", Args: cobra.NoArgs,
-			RunE: func(*cobra.Command, []string) error {
-				_, err := fmt.Fprintln(a.stdout, "codebolt-providers", version)
-				return err
-			},
+			RunE: func(*cobra.Command, []string) error { return build.Print(a.stdout, "codebolt-providers", a.json) },
 		})
 	return root
 }

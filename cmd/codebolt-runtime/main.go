@@ -21,13 +21,11 @@ import (
 
 	"github.com/codeboltai/codebolt-providers/shared/agentcall"
 	"github.com/codeboltai/codebolt-providers/shared/agenthost"
+	"github.com/codeboltai/codebolt-providers/shared/build"
 	"github.com/codeboltai/codebolt-providers/shared/outpost"
 	"github.com/codeboltai/codebolt-providers/shared/runtime"
 	"github.com/codeboltai/codebolt-providers/shared/wire"
 )
-
-// version is the version of this build; releases set it with -ldflags.
-var version = "0.0.0-dev"
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -65,6 +63,8 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout *os.File, s
 			return outpost.Serve(ctx, args[1:], stdin, stdout, stderr)
 		case "sum":
 			return sum(stdout, stderr)
+		case "version":
+			return build.Subcommand("codebolt-runtime", args[1:], stdout, stderr)
 		}
 	}
 	var o options
@@ -88,14 +88,17 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout *os.File, s
 	flags.Usage = func() {
 		fmt.Fprintf(stderr, "codebolt-runtime runs agents in an environment for the provider that starts it.\n"+
 			"To run something in an environment: codebolt-providers run PROVIDER -- COMMAND\n"+
-			"Subcommands: pack, unpack, receive, scan, connect; each with its own --help.\n\nflags:\n")
+			"Subcommands: pack, unpack, receive, scan, connect, version; each with its own --help.\n\nflags:\n")
 		flags.PrintDefaults()
 	}
 	if status, ok := parsed(flags.Parse(args)); !ok {
 		return status
 	}
 	if *showVersion {
-		fmt.Fprintln(stdout, "codebolt-runtime", version)
+		if err := build.Print(stdout, "codebolt-runtime", false); err != nil {
+			fmt.Fprintln(stderr, "codebolt-runtime:", err)
+			return 1
+		}
 		return 0
 	}
 	if o.workspace == "" || o.dir == "" || o.listen == "" {
@@ -163,7 +166,7 @@ func serve(ctx context.Context, o options, stdout *os.File, log *slog.Logger) er
 			Roots: o.agents.Roots, Store: filepath.Join(o.dir, "agents"), DownloadHosts: o.agents.DownloadHosts, Env: o.agents.Env,
 			Policy: policy, Audit: audit, Network: o.agents.Network, ProxyRules: o.agents.ProxyRules, CommandTimeout: time.Duration(o.agents.CommandTimeoutMS) * time.Millisecond,
 		},
-		Workspace: o.workspace, Name: o.name, InstanceID: o.instance, Token: strings.TrimSpace(string(token)), Version: version,
+		Workspace: o.workspace, Name: o.name, InstanceID: o.instance, Token: strings.TrimSpace(string(token)), Version: build.Get().Version,
 		Protected: o.protect, OwnerTimeout: o.ownerTimeout, History: o.history, Log: log,
 	})
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 
 	"go.opentelemetry.io/otel/attribute"
 
+	"github.com/codeboltai/codebolt-providers/shared/build"
 	"github.com/codeboltai/codebolt-providers/shared/telemetry"
 )
 
@@ -20,7 +21,7 @@ func trace(ctx context.Context, o options, log *slog.Logger) *telemetry.Tracer {
 	tracer, err := telemetry.NewTracer(ctx, telemetry.TracerOptions{
 		Service: "codebolt-runtime", Environ: os.Environ(), Log: log,
 		Attributes: []attribute.KeyValue{
-			attribute.String("service.version", version), attribute.String("service.instance.id", o.instance),
+			attribute.String("service.version", build.Get().Version), attribute.String("service.instance.id", o.instance),
 			attribute.String("codebolt.environment.name", o.name),
 		},
 	})

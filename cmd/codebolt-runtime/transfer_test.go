@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/codeboltai/codebolt-providers/shared/build"
 	"github.com/codeboltai/codebolt-providers/shared/wire"
 )
 
@@ -103,7 +104,11 @@ func TestFlagsThatMakeNoSenseAreRefused(t *testing.T) {
 			t.Errorf("%q: %+v", args, got)
 		}
 	}
-	if got := run(t, nil, "--version"); got.status != 0 || !strings.HasPrefix(got.stdout, "codebolt-runtime ") {
+	var is build.Info
+	if got := run(t, nil, "version", "--json"); got.status != 0 || json.Unmarshal([]byte(got.stdout), &is) != nil || is.Version == "" {
+		t.Errorf("version --json: %+v", got)
+	}
+	if got := run(t, nil, "--version"); got.status != 0 || got.stdout != "codebolt-runtime "+is.String()+"\n" {
 		t.Errorf("--version: %+v", got)
 	}
 }

@@ -2,15 +2,12 @@ package provider
 
 import (
 	"io/fs"
-	"runtime/debug"
 	"slices"
 
+	"github.com/codeboltai/codebolt-providers/shared/build"
 	"github.com/codeboltai/codebolt-providers/shared/manifest"
 	"github.com/codeboltai/codebolt-providers/shared/wire"
 )
-
-// Version is the version of this build; releases set it with -ldflags.
-var Version = "0.0.0-dev"
 
 // Definition is all that the base needs to know of a provider.
 type Definition struct {
@@ -50,7 +47,7 @@ var baseFeatures = []string{"base64", "errorCodes", "onStop", "overwrite", "recu
 func (d *Definition) capabilities(m *manifest.Manifest) Capabilities {
 	_, reaper := d.Provider.(Reaper)
 	_, snapshotter := d.Provider.(Snapshotter)
-	c := Capabilities{Name: m.Name, UniqueID: m.UniqueID, Version: m.Version, Build: buildVersion(), Reaper: reaper, Snapshot: snapshotter}
+	c := Capabilities{Name: m.Name, UniqueID: m.UniqueID, Version: m.Version, Build: build.Get().Version, Reaper: reaper, Snapshot: snapshotter}
 	for _, verb := range wire.Verbs {
 		if verb.OK != wire.None && d.supports(verb.Type) {
 			c.Requests = append(c.Requests, verb.Type)
@@ -84,15 +81,4 @@ func (d *Definition) supports(typ string) bool {
 		_, ok = d.Provider.(PathPlanner)
 	}
 	return ok
-}
-
-func buildVersion() string {
-	if info, ok := debug.ReadBuildInfo(); ok {
-		for _, s := range info.Settings {
-			if s.Key == "vcs.revision" && len(s.Value) >= 12 {
-				return Version + "+" + s.Value[:12]
-			}
-		}
-	}
-	return Version
 }

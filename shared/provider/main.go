@@ -14,6 +14,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/codeboltai/codebolt-providers/shared/build"
 	"github.com/codeboltai/codebolt-providers/shared/manifest"
 	"github.com/codeboltai/codebolt-providers/shared/redact"
 	"github.com/codeboltai/codebolt-providers/shared/wire"
@@ -65,7 +66,7 @@ func Run(ctx context.Context, def Definition, p Process) int {
 	name := filepath.Base(p.Args[0])
 	flags := flag.NewFlagSet(name, flag.ContinueOnError)
 	flags.SetOutput(p.Stderr)
-	version := flags.Bool("version", false, "print the version and exit")
+	version := flags.Bool("version", false, "print the version of this program and exit")
 	capabilities := flags.Bool("capabilities", false, "print what this provider can do, as JSON, and exit")
 	flags.Usage = func() { usage(p.Stderr, name, m, &def, flags) }
 	if err := flags.Parse(p.Args[1:]); err != nil {
@@ -76,10 +77,15 @@ func Run(ctx context.Context, def Definition, p Process) int {
 	}
 	switch {
 	case *version:
-		fmt.Fprintf(p.Stdout, "%s %s\n", m.UniqueID, buildVersion())
+		if err := build.Print(p.Stdout, m.UniqueID, false); err != nil {
+			fmt.Fprintln(p.Stderr, err)
+			return exitError
+		}
 		return exitOK
 	case *capabilities:
 		return printJSON(p, def.capabilities(m))
+	case flags.Arg(0) == "version":
+		return build.Subcommand(m.UniqueID, flags.Args()[1:], p.Stdout, p.Stderr)
 	case flags.Arg(0) == "gc":
 		return reap(ctx, &def, p, flags.Args()[1:])
 	case flags.Arg(0) == "doctor":
@@ -105,13 +111,12 @@ func usage(w io.Writer, name string, m *manifest.Manifest, def *Definition, flag
 	_, doctor := def.Provider.(Doctor)
 	_, logger := def.Provider.(Logger)
 	_, snapshotter := def.Provider.(Snapshotter)
-	if reaper || doctor || logger || snapshotter {
-		fmt.Fprintln(w, "\nsubcommands:")
-	}
+	fmt.Fprintln(w, "\nsubcommands:")
 	for _, sub := range []struct {
 		has         bool
 		usage, text string
 	}{
+		{true, "version [--json]", "print the version of this program"},
 		{reaper, "gc [--dry-run] [--json]", "remove what earlier lives left behind and nothing owns"},
 		{doctor, "doctor [--json]", "tell what this machine lacks for such environments"},
 		{logger, "logs [--follow] [--tail N] RESOURCE", "show what an environment's place prints"},

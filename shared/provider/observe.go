@@ -11,6 +11,7 @@ import (
 
 	"go.opentelemetry.io/otel/attribute"
 
+	"github.com/codeboltai/codebolt-providers/shared/build"
 	"github.com/codeboltai/codebolt-providers/shared/resource"
 	"github.com/codeboltai/codebolt-providers/shared/runtime"
 	"github.com/codeboltai/codebolt-providers/shared/telemetry"
@@ -106,7 +107,7 @@ func (s *session) observe(req *OpenRequest) {
 	next.tracer, err = telemetry.NewTracer(s.ctx, telemetry.TracerOptions{
 		Service: "codebolt-provider-" + s.manifest.Name, Endpoint: next.telemetry.Endpoint, Environ: s.environ(), Log: req.Log,
 		Attributes: []attribute.KeyValue{
-			attribute.String("service.version", buildVersion()),
+			attribute.String("service.version", build.Get().Version),
 			attribute.String("codebolt.environment.name", req.EnvironmentName), attribute.String("codebolt.environment.id", req.EnvironmentID),
 			attribute.String("codebolt.provider.id", req.ProviderID),
 		},

@@ -16,6 +16,7 @@ import (
 
 	"github.com/gorilla/websocket"
 
+	"github.com/codeboltai/codebolt-providers/shared/build"
 	"github.com/codeboltai/codebolt-providers/shared/provider"
 	"github.com/codeboltai/codebolt-providers/shared/resource"
 	"github.com/codeboltai/codebolt-providers/shared/wire"
@@ -549,7 +550,9 @@ func TestByHandItSaysWhatItIsFor(t *testing.T) {
 	}{
 		"":               {2, "is started by a Codebolt server"},
 		"--help":         {0, "codebolt-providers run codebolt-fake"},
-		"--version":      {0, "codebolt-fake "},
+		"--version":      {0, "codebolt-fake " + build.Get().String() + "\n"},
+		"version --json": {0, `"version": "` + build.Get().Version + `"`},
+		"version --yaml": {2, "-yaml"},
 		"--capabilities": {0, `"providerGetDiffFiles"`},
 		"--nonsense":     {2, "nonsense"},
 		"what":           {2, `unknown argument "what"`},

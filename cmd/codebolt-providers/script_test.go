@@ -4,13 +4,25 @@ package main
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/codeboltai/codebolt-providers/shared/resource"
 )
+
+// setting is one of Go's.
+func setting(t *testing.T, name string) string {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), "go", "env", name).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.TrimSpace(string(out))
+}
 
 // TestScripts runs what people type, in testdata/script.
 func TestScripts(t *testing.T) {
@@ -20,8 +32,11 @@ func TestScripts(t *testing.T) {
 		RequireUniqueNames:  true,
 		Setup: func(e *testscript.Env) error {
 			home := filepath.Join(e.WorkDir, "home")
+			for _, name := range []string{"GOCACHE", "GOMODCACHE", "GOPROXY", "GONOSUMDB", "GOSUMDB", "GOTOOLCHAIN"} { // of the machine, whatever HOME is
+				e.Setenv(name, setting(t, name))
+			}
 			for name, value := range map[string]string{
-				"PATH": programs + string(os.PathListSeparator) + os.Getenv("PATH"), "HOME": home, "PROGRAMS": programs,
+				"PATH": programs + string(os.PathListSeparator) + os.Getenv("PATH"), "HOME": home, "PROGRAMS": programs, "CHECKOUT": checkout(t),
 				resource.EnvStateDir: filepath.Join(e.WorkDir, "state"), "GIT_CONFIG_GLOBAL": os.DevNull, "GIT_CONFIG_NOSYSTEM": "1",
 				"GIT_AUTHOR_NAME": "a", "GIT_AUTHOR_EMAIL": "a@localhost", "GIT_COMMITTER_NAME": "a", "GIT_COMMITTER_EMAIL": "a@localhost",
 			} {

@@ -1,0 +1,54 @@
+//go:build linux
+
+package main
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"github.com/codeboltai/codebolt-providers/conformance"
+	"github.com/codeboltai/codebolt-providers/manifests"
+)
+
+// checkout is this repository.
+func checkout(t *testing.T) string {
+	t.Helper()
+	dir, err := filepath.Abs(filepath.Join("..", ".."))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// runIn runs a program in a folder, where no workspace counts.
+func runIn(t *testing.T, dir string, argv ...string) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), argv[0], argv[1:]...)
+	cmd.Dir, cmd.Env = dir, append(os.Environ(), "GOWORK=off")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %v\n%s", argv, err, out)
+	}
+}
+
+// TestANewProviderBuildsAloneAndConforms makes one from each of these, outside of this
+// repository. The smallest is judged: by every check, or by some when a sample is asked
+// for.
+func TestANewProviderBuildsAloneAndConforms(t *testing.T) {
+	for _, entry := range manifests.All() {
+		t.Run(entry.Folder, func(t *testing.T) {
+			dir := filepath.Join(t.TempDir(), "my-provider")
+			runIn(t, t.TempDir(), filepath.Join(programs, "codebolt-providers"), "new", dir, "--from", entry.Folder, "--checkout", checkout(t))
+			runIn(t, dir, "go", "vet", "./...")
+			runIn(t, dir, "go", "mod", "tidy", "-diff")
+			if entry.Folder != "local" {
+				return
+			}
+			if os.Getenv(conformance.EnvSample) != "" {
+				t.Setenv(conformance.EnvOnly, "MF,LC-001,LC-017,FS-001,RS-001,SC-001")
+			}
+			runIn(t, dir, "go", "test", "-count=1", "-timeout", "30m", ".")
+		})
+	}
+}

@@ -13,7 +13,7 @@ GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 GOFUMPT  := mvdan.cc/gofumpt@v0.12.0
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test test-short mutants conformance conformance-docker conformance-remoteserver conformance-installed conformance-node example docs check lint vet cross standalone bench clean
+.PHONY: help build install uninstall demo test test-short mutants conformance conformance-docker conformance-remoteserver conformance-installed conformance-node example docs check lint vet cross standalone bench clean
 
 help: ## show the targets
 	@awk 'BEGIN{FS=":.*## "} /^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,6 +27,22 @@ build: ## put every program into bin/
 	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/codebolt-conformance$(EXE) ./cmd/codebolt-conformance
 	@for p in $(PROVIDERS); do echo "$(GO) build providers/$$p"; \
 	  $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/codebolt-provider-$$p$(EXE) ./providers/$$p || exit 1; done
+
+PREFIX ?= $(HOME)/.local
+LIBDIR := $(DESTDIR)$(PREFIX)/lib/codebolt-providers
+BINDIR := $(DESTDIR)$(PREFIX)/bin
+LINKED := codebolt-providers codebolt-conformance codebolt-runtime
+
+install: build ## put the programs into PREFIX, ~/.local by default: links in bin, the programs in lib/codebolt-providers
+	@mkdir -p '$(LIBDIR)' '$(BINDIR)'
+	install -m 0755 bin/codebolt-* '$(LIBDIR)'
+	@for p in $(LINKED); do ln -sf ../lib/codebolt-providers/$$p$(EXE) '$(BINDIR)'/$$p$(EXE) || exit 1; done
+	@case ":$$PATH:" in *:'$(PREFIX)/bin':*) ;; *) echo '$(PREFIX)/bin is not in your PATH; add it, or call $(PREFIX)/bin/codebolt-providers';; esac
+
+uninstall: ## remove what install has put there; environments and installed providers stay
+	rm -f '$(LIBDIR)'/codebolt-*
+	@if [ -d '$(LIBDIR)' ]; then rmdir '$(LIBDIR)'; fi
+	@for p in $(LINKED); do case "$$(readlink '$(BINDIR)'/$$p$(EXE))" in */codebolt-providers/*) rm -f '$(BINDIR)'/$$p$(EXE);; esac; done
 
 demo: build ## run a small task in an environment of its own, on a clone of this repository
 	@bash scripts/demo.sh
@@ -83,12 +99,12 @@ vet:
 
 cross: # what differs in tests differs by system, and not by processor
 	@for p in $(PLATFORMS); do echo "build $$p"; \
-	  GOOS=$${p%/*} GOARCH=$${p#*/} $(GO) build -o /dev/null ./shared/... ./manifests ./conformance ./conformance/suite/... $(PROVIDERS:%=./providers/%) ./cmd/... || exit 1; \
+	  GOOS=$${p%/*} GOARCH=$${p#*/} $(GO) build -ldflags '-s -w' -o /dev/null ./shared/... ./manifests ./conformance ./conformance/suite/... $(PROVIDERS:%=./providers/%) ./cmd/... || exit 1; \
 	  case $$p in darwin/arm64|windows/amd64) GOOS=$${p%/*} GOARCH=$${p#*/} $(GO) vet $(MODULES:%=./%/...) || exit 1;; esac; done
 
 standalone:
 	@for m in $(MODULES); do echo "GOWORK=off $$m"; \
-	  (cd $$m && GOWORK=off $(GO) build -o /dev/null ./... && GOWORK=off $(GO) vet ./... && GOWORK=off $(GO) mod tidy -diff) || exit 1; done
+	  (cd $$m && GOWORK=off $(GO) build -ldflags '-s -w' -o /dev/null ./... && GOWORK=off $(GO) vet ./... && GOWORK=off $(GO) mod tidy -diff) || exit 1; done
 
 bench: build ## measure against the bare tools; prints a table, writes bench-results.json
 	$(GO) run ./conformance/bench -bin bin -json bench-results.json

@@ -3,7 +3,7 @@ SHELL := /bin/bash
 GO ?= go
 export CGO_ENABLED ?= 0
 
-MODULES   := shared manifests conformance providers/docker providers/gitworktree providers/local providers/remoteserver cmd
+MODULES   := shared manifests conformance providers/docker providers/gitworktree providers/local providers/remoteserver cmd release
 PROVIDERS := docker gitworktree local remoteserver
 PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 EXE       := $(shell $(GO) env GOEXE)
@@ -13,7 +13,7 @@ GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 GOFUMPT  := mvdan.cc/gofumpt@v0.12.0
 
 .DEFAULT_GOAL := help
-.PHONY: help build install uninstall demo test test-short mutants conformance conformance-docker conformance-remoteserver conformance-installed conformance-node example docs check lint vet cross standalone bench clean
+.PHONY: $(shell awk -F: '/^[a-z-]+:/{print $$1}' $(firstword $(MAKEFILE_LIST)))
 
 help: ## show the targets
 	@awk 'BEGIN{FS=":.*## "} /^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -105,6 +105,9 @@ cross: # what differs in tests differs by system, and not by processor
 standalone:
 	@for m in $(MODULES); do echo "GOWORK=off $$m"; \
 	  (cd $$m && GOWORK=off $(GO) build -ldflags '-s -w' -o /dev/null ./... && GOWORK=off $(GO) vet ./... && GOWORK=off $(GO) mod tidy -diff) || exit 1; done
+
+release-modules: ## write VERSION, such as v1.2.3, into every go.mod, and print the tags of the release
+	@cd release && $(GO) run ./modules set $(VERSION) && $(GO) run ./modules tags $(VERSION)
 
 bench: build ## measure against the bare tools; prints a table, writes bench-results.json
 	$(GO) run ./conformance/bench -bin bin -json bench-results.json

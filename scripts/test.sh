@@ -18,7 +18,7 @@ fi
 export CONFORMANCE_SAMPLE=1
 judging='codebolt-providers/(conformance(/internal/mutant)?|providers/[^/]+)$'
 status=0
-for module in shared manifests conformance providers/docker providers/gitworktree providers/local providers/remoteserver cmd; do
+for module in shared manifests conformance providers/docker providers/gitworktree providers/local providers/remoteserver cmd release; do
 	echo "== $module"
 	cd "$module"
 	packages=$(go list ./...)

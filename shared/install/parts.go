@@ -69,8 +69,9 @@ var documents = []string{manifest.SchemaFile, "README.md", "LICENSE"}
 // and maybe [manifest.SchemaFile], README.md and LICENSE, which are taken along. Below
 // the folder programs are those that were built: for each platform the provider's,
 // which the manifest's nativeEntrypoint names, and codebolt-runtime, in a folder named
-// after it or, for [Here], in programs itself; and the runtimes for the manifest's
-// runtimePlatforms, as codebolt-runtime-PLATFORM or in a folder of their platform.
+// after it or, for [Here], in programs itself. When the manifest has runtimePlatforms,
+// environments are on no others, and the runtimes are those for them alone, as
+// codebolt-runtime-PLATFORM or in a folder of their platform.
 //
 // It fails with Invalid when the manifest is wrong or names no program, and with
 // NotFound, naming where it looked, when a program is missing.
@@ -100,8 +101,9 @@ func Gather(files fs.FS, programs string, platforms ...Platform) (Parts, error) 
 	}
 	var missing []error
 	for _, platform := range platforms {
-		for _, program := range []string{parts.Program, runtimeProgram} {
-			missing = append(missing, add(platform, platform, platform.Executable(program), program))
+		missing = append(missing, add(platform, platform, platform.Executable(parts.Program), parts.Program))
+		if len(m.RuntimePlatforms) == 0 || slices.Contains(m.RuntimePlatforms, string(platform)) {
+			missing = append(missing, add(platform, platform, platform.Executable(runtimeProgram), runtimeProgram))
 		}
 		for _, elsewhere := range m.RuntimePlatforms {
 			if other := Platform(elsewhere); other != platform {

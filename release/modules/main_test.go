@@ -154,6 +154,13 @@ func proxy(t *testing.T, dir string) string {
 		if err != nil {
 			t.Fatal(err)
 		}
+		licence, err := os.ReadFile(filepath.Join(root, "LICENSE")) // as Go does when it makes a module of a folder without one
+		if err == nil {
+			err = os.WriteFile(filepath.Join(root, filepath.FromSlash(folder), "LICENSE"), licence, 0o644)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
 		if err := zip.CreateFromDir(packed, is, filepath.Join(root, filepath.FromSlash(folder))); err != nil {
 			t.Fatalf("%s cannot be a module: %v", folder, err)
 		}
@@ -236,8 +243,8 @@ func TestAModuleElsewhereRequiresAReleaseOfThese(t *testing.T) {
 		t.Errorf("the program says %q", got)
 	}
 	program := filepath.Join(t.TempDir(), "program.exe")
-	run("go", "build", "-o", program, ours+"cmd/codebolt-providers")
-	if got := run(program, "version"); !strings.HasPrefix(got, "codebolt-providers ") {
+	run("go", "build", "-ldflags", "-X "+ours+"shared/build.version=1.2.3", "-o", program, ours+"cmd/codebolt-providers")
+	if got := run(program, "version"); !strings.HasPrefix(got, "codebolt-providers 1.2.3") {
 		t.Errorf("the program says %q", got)
 	}
 	listed := run("go", "version", "-m", program)
@@ -245,5 +252,16 @@ func TestAModuleElsewhereRequiresAReleaseOfThese(t *testing.T) {
 		if !strings.Contains(listed, "\t"+ours+folder+"\t"+version) {
 			t.Errorf("on %s it is not made of %s at %s:\n%s", runtime.GOOS, folder, version, listed)
 		}
+	}
+
+	// Nor does a provider that begins with one of these need more than that version.
+	dir = t.TempDir()
+	if got := run(program, "new", "mine", "--from", "local", "--json"); !strings.Contains(got, `"version":"v1.2.3"`) || strings.Contains(got, "checkout") {
+		t.Errorf("new says %s", got)
+	}
+	dir = filepath.Join(dir, "mine")
+	run("go", "build", "-o", filepath.Join(dir, "bin", "mine"), ".")
+	if got := run(filepath.Join(dir, "bin", "mine"), "--version"); !strings.HasPrefix(got, "mine ") {
+		t.Errorf("the new provider says %q", got)
 	}
 }

@@ -30,6 +30,6 @@ func TestAProviderInPlainNodeKeepsTheContract(t *testing.T) {
 	}
 	conformance.Run(t, conformance.Target{
 		Program: node, Args: []string{filepath.Join(dir, "provider.mjs")}, Manifests: os.DirFS(dir),
-		Options: suite.Options{Only: conformance.Sample(10)},
+		Options: suite.Options{Only: conformance.Sample(12)},
 	})
 }

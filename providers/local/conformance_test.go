@@ -26,6 +26,6 @@ func TestConformance(t *testing.T) {
 		Program:   filepath.Join(programs, "codebolt-provider-local"),
 		Manifests: manifests.Files("local"),
 		// What this provider shares with git-worktree, that one's tests try whole.
-		Options: suite.Options{Only: conformance.Sample(10)},
+		Options: suite.Options{Only: conformance.Sample(12)},
 	})
 }

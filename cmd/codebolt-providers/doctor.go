@@ -11,7 +11,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/codeboltai/codebolt-providers/conformance/server"
-	"github.com/codeboltai/codebolt-providers/manifests"
 	"github.com/codeboltai/codebolt-providers/shared/wire"
 )
 
@@ -66,12 +65,20 @@ func (a *app) logsCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "logs NAME", Short: "Show what an environment's place prints, such as its container", Args: oneName,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if tail < 0 {
+				return fmt.Errorf("--tail %d: write 0 or more", tail)
+			}
 			return a.opened(args[0], func(k server.Known) error {
 				argv := []string{"logs", "--tail", fmt.Sprint(tail)}
 				if follow {
 					argv = append(argv, "--follow")
 				}
-				return a.provider(cmd, k.ProviderName, append(argv, k.ResourceID)...)
+				argv = append(argv, k.ResourceID)
+				if !a.json {
+					return a.provider(cmd, k.ProviderName, argv...)
+				}
+				lines := &jsonLines{app: a, stream: wire.Stdout}
+				return errors.Join(a.providerTo(cmd, lines, k.ProviderName, argv...), lines.end())
 			})
 		},
 	}
@@ -82,7 +89,7 @@ func (a *app) logsCommand() *cobra.Command {
 
 // programOf finds the program of a provider, by its name or unique id.
 func programOf(provider string) (string, error) {
-	_, folder, err := manifests.Load(provider)
+	_, folder, err := loadManifest(provider)
 	if err != nil {
 		return "", err
 	}
@@ -108,9 +115,9 @@ func settingsOf(provider string, set []string, short map[string]string) (map[str
 		if value == "" {
 			continue
 		}
-		m, _, err := manifests.Load(provider)
+		m, _, err := loadManifest(provider)
 		if err != nil {
-			return nil, fmt.Errorf("%w; there are: %s", err, strings.Join(providerNames(), ", "))
+			return nil, err
 		}
 		if _, known := m.Config[key]; !known {
 			return nil, fmt.Errorf("environments of %s have no %s; leave it out", m.Name, key)

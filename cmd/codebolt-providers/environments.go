@@ -71,7 +71,7 @@ func openStore() (*resource.Store, error) {
 func (a *app) listCommand() *cobra.Command {
 	var providers bool
 	cmd := &cobra.Command{
-		Use: "list", Aliases: []string{"ls"}, Short: "List the project's environments, or the providers there are", Args: cobra.NoArgs,
+		Use: "list", Aliases: []string{"ls"}, Short: "List the project's environments, or the providers there are", Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if providers {
 				return a.listProviders(cmd.Context())
@@ -194,9 +194,13 @@ func (a *app) diffCommand() *cobra.Command {
 			return s.look(cmd.Context(), args[0], func(e *server.Environment) error {
 				if patch {
 					text, err := patchOf(cmd.Context(), e)
-					if err == nil {
-						_, err = io.WriteString(a.stdout, text)
+					switch {
+					case err != nil:
+						return err
+					case a.json:
+						return a.printJSON(map[string]string{"patch": text})
 					}
+					_, err = io.WriteString(a.stdout, text)
 					return err
 				}
 				changes, err := diff(cmd.Context(), e)
@@ -218,7 +222,7 @@ func (a *app) diffCommand() *cobra.Command {
 	}
 	cmd.Flags().BoolVar(&stat, "stat", false, "one line a file")
 	cmd.Flags().BoolVar(&patch, "patch", false, "a patch for git apply, whole and with binary files")
-	cmd.MarkFlagsMutuallyExclusive("stat", "patch")
+	exclude(cmd, "stat", "patch")
 	return cmd
 }
 

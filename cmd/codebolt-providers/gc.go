@@ -28,7 +28,7 @@ type orphan struct {
 func (a *app) gcCommand() *cobra.Command {
 	var dryRun bool
 	cmd := &cobra.Command{
-		Use: "gc", Short: "Remove what interrupted starts and removals left behind", Args: cobra.NoArgs,
+		Use: "gc", Short: "Remove what interrupted starts and removals left behind", Args: noArgs,
 		Long: "gc asks every installed provider for what it left behind that nothing owns any more, and has it\n" +
 			"removed, unless it holds work. It looks at all projects of this machine.",
 		RunE: func(cmd *cobra.Command, _ []string) error {

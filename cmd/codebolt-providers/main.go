@@ -54,6 +54,7 @@ func command(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	root.SetErr(stderr)
 	err := root.ExecuteContext(ctx)
 	var status *statusError
+	var usage *usageError
 	switch {
 	case err == nil:
 		return 0
@@ -64,8 +65,11 @@ func command(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return status.status
 	}
 	fmt.Fprintln(stderr, "codebolt-providers:", err)
-	if text := err.Error(); strings.HasPrefix(text, "unknown ") || strings.HasPrefix(text, "if any flags") {
-		fmt.Fprintln(stderr, "codebolt-providers --help shows what there is")
+	if text := err.Error(); strings.HasPrefix(text, "unknown command") { // which only cobra knows
+		usage = &usageError{command: root.Name()}
+	}
+	if usage != nil || errors.As(err, &usage) {
+		fmt.Fprintln(stderr, usage.command, "--help shows what there is")
 	}
 	return statusOwn
 }
@@ -99,8 +103,10 @@ func (a *app) rootCommand() *cobra.Command {
 	root.AddCommand(a.runCommand(), a.listCommand(), a.showCommand(), a.diffCommand(), a.applyCommand(), a.removeCommand(), a.logsCommand(), a.shellCommand(), a.topCommand(), a.snapshotCommand(), a.snapshotsCommand(), a.gcCommand(), a.doctorCommand(),
 		a.installCommand(), a.upgradeCommand(), a.uninstallCommand(), a.verifyCommand(), a.newCommand(), a.packageCommand(),
 		&cobra.Command{
-			Use: "version", Short: "Print the version", Args: cobra.NoArgs,
+			Use: "version", Short: "Print the version", Args: noArgs,
 			RunE: func(*cobra.Command, []string) error { return build.Print(a.stdout, "codebolt-providers", a.json) },
 		})
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return &usageError{cmd.CommandPath(), err} })
+	a.ownCommands(root)
 	return root
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -12,7 +13,7 @@ import (
 	"github.com/codeboltai/codebolt-providers/shared/wire"
 )
 
-// event is one line of run --json.
+// event is one line of run --json and logs --json.
 type event struct {
 	Event string `json:"event"` // phase, opened, started, output, ended, summary
 
@@ -45,6 +46,35 @@ func (a *app) printJSON(v any) error {
 	}
 	_, err = fmt.Fprintf(a.stdout, "%s\n", data)
 	return err
+}
+
+// jsonLines prints what is written to it as events, one a line of text.
+type jsonLines struct {
+	app    *app
+	stream string
+	rest   []byte // a line that has begun
+}
+
+func (l *jsonLines) Write(p []byte) (int, error) {
+	l.rest = append(l.rest, p...)
+	for {
+		line, rest, ended := bytes.Cut(l.rest, []byte("\n"))
+		if !ended {
+			return len(p), nil
+		}
+		if err := l.app.printJSON(event{Event: "output", Stream: l.stream, Data: string(line) + "\n"}); err != nil {
+			return 0, err
+		}
+		l.rest = rest
+	}
+}
+
+// end prints a last line that was not ended.
+func (l *jsonLines) end() error {
+	if len(l.rest) == 0 {
+		return nil
+	}
+	return l.app.printJSON(event{Event: "output", Stream: l.stream, Data: string(l.rest)})
 }
 
 // phases shows the steps of a start with their durations.

@@ -84,7 +84,7 @@ func (a *app) runCommand() *cobra.Command {
 	flags.BoolVar(&r.discard, "discard", false, "remove the environment afterwards; what it holds stays in a snapshot")
 	flags.BoolVar(&r.showDiff, "diff", false, "show the whole diff at the end, not only a summary")
 	flags.DurationVar(&r.grace, "grace", 5*time.Second, "time the command has to end after Ctrl-C")
-	cmd.MarkFlagsMutuallyExclusive("apply", "keep", "discard")
+	exclude(cmd, "apply", "keep", "discard")
 	return cmd
 }
 
@@ -101,9 +101,9 @@ func (r *runner) run(ctx context.Context, provider string, argv []string) (err e
 	if err != nil {
 		return err
 	}
-	m, _, err := manifests.Load(provider)
+	m, _, err := loadManifest(provider)
 	if err != nil {
-		return fmt.Errorf("%w; there are: %s", err, strings.Join(providerNames(), ", "))
+		return err
 	}
 	r.git = slices.Contains(m.Capabilities.SyncModes, "git")
 	if r.s, err = r.open(); err != nil {

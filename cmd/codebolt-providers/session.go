@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,7 +17,6 @@ import (
 	"time"
 
 	"github.com/codeboltai/codebolt-providers/conformance/server"
-	"github.com/codeboltai/codebolt-providers/manifests"
 	"github.com/codeboltai/codebolt-providers/shared/manifest"
 	"github.com/codeboltai/codebolt-providers/shared/resource"
 	"github.com/codeboltai/codebolt-providers/shared/wire"
@@ -36,6 +36,9 @@ func (a *app) open() (*session, error) {
 	project, err := filepath.Abs(a.project)
 	if err == nil {
 		project, err = filepath.EvalSymlinks(project)
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("the project %s is not there", a.project)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("the project %s: %w", a.project, err)
@@ -105,9 +108,9 @@ func (s *session) known(name string) (server.Known, error) {
 // prepare makes an environment ready to be started: a new one, or the known one
 // of that id. once is configuration for this time only.
 func (s *session) prepare(k server.Known, config, once map[string]any) (*server.Environment, error) {
-	m, folder, err := manifests.Load(k.ProviderName)
+	m, folder, err := loadManifest(k.ProviderName)
 	if err != nil {
-		return nil, fmt.Errorf("%w; there are: %s", err, strings.Join(providerNames(), ", "))
+		return nil, err
 	}
 	program, err := providerProgram(folder)
 	if err != nil {

@@ -64,7 +64,7 @@ func (a *app) shellCommand() *cobra.Command {
 	}
 	cmd.Flags().StringVar(&s.attach, "attach", "", "come back to a terminal, by its id")
 	cmd.Flags().BoolVar(&s.list, "list", false, "list the environment's terminals")
-	cmd.MarkFlagsMutuallyExclusive("attach", "list")
+	exclude(cmd, "attach", "list")
 	return cmd
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"slices"
@@ -38,13 +39,18 @@ func (a *app) snapshotCommand() *cobra.Command {
 
 // provider runs a provider's program, which says by itself what is to be said.
 func (a *app) provider(cmd *cobra.Command, name string, argv ...string) error {
+	return a.providerTo(cmd, a.stdout, name, argv...)
+}
+
+// providerTo is provider with what it prints going elsewhere.
+func (a *app) providerTo(cmd *cobra.Command, stdout io.Writer, name string, argv ...string) error {
 	program, err := programOf(name)
 	if err != nil {
 		return err
 	}
 	run := exec.CommandContext(cmd.Context(), program, argv...)
 	run.Env = append(os.Environ(), a.asks(name)...)
-	run.Stdout, run.Stderr = a.stdout, a.stderr
+	run.Stdout, run.Stderr = stdout, a.stderr
 	return passedOn(run.Run())
 }
 
@@ -60,7 +66,7 @@ type kept struct {
 
 func (a *app) snapshotsCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "snapshots", Short: "List the snapshots that environments can begin with", Args: cobra.NoArgs,
+		Use: "snapshots", Short: "List the snapshots that environments can begin with", Args: noArgs,
 		RunE: func(*cobra.Command, []string) error {
 			all, err := keptSnapshots()
 			if err != nil {
@@ -98,7 +104,15 @@ func (a *app) snapshotsCommand() *cobra.Command {
 			if at < 0 {
 				return fmt.Errorf("there is no snapshot %s; codebolt-providers snapshots lists them", printable(args[0]))
 			}
-			return a.provider(cmd, all[at].Provider, "snapshot", "--drop", args[0])
+			err = a.provider(cmd, all[at].Provider, "snapshot", "--drop", args[0])
+			switch {
+			case err != nil:
+				return err
+			case a.json:
+				return a.printJSON(map[string]any{"id": args[0], "removed": true})
+			}
+			_, err = fmt.Fprintln(a.stdout, "removed", args[0])
+			return err
 		},
 	})
 	return cmd

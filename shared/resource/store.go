@@ -44,6 +44,13 @@ type Record struct {
 	Extra wire.Extra `json:",embed"`
 }
 
+// MarshalJSON implements json.Marshaler: what is in Extra stands among the rest whichever
+// package encodes the record.
+func (r Record) MarshalJSON() ([]byte, error) {
+	type record Record // without this method
+	return wire.Marshal(record(r))
+}
+
 // RuntimeRecord is how a runtime process is found again. Nothing in it is a
 // secret: the token is in a file in Dir.
 type RuntimeRecord struct {

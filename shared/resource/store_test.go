@@ -3,6 +3,7 @@ package resource_test
 import (
 	"bufio"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -105,6 +106,9 @@ func TestWhatANewerVersionWroteSurvivesAnUpdate(t *testing.T) {
 	}
 	if data, err = os.ReadFile(path); err != nil || !strings.Contains(string(data), `"later":{"a":1}`) {
 		t.Errorf("%s, %v", data, err)
+	}
+	if data, err = json.Marshal(got); err != nil || !strings.Contains(string(data), `"later":{"a":1}`) || strings.Contains(string(data), "Extra") {
+		t.Errorf("by encoding/json: %s, %v", data, err)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/codeboltai/codebolt-providers/cmd/internal/cli"
 	"github.com/codeboltai/codebolt-providers/conformance/report"
 	"github.com/codeboltai/codebolt-providers/conformance/suite"
 	"github.com/codeboltai/codebolt-providers/shared/manifest"
@@ -28,7 +29,7 @@ type listed struct {
 func (a *app) listCommand() *cobra.Command {
 	var asJSON, asMarkdown bool
 	cmd := &cobra.Command{
-		Use: "list", Aliases: []string{"ls"}, Short: "List the checks", Args: cobra.NoArgs,
+		Use: "list", Aliases: []string{"ls"}, Short: "List the checks", Args: cli.NoArgs,
 		Example: "  codebolt-conformance list\n  codebolt-conformance list --json | jq '.[] | select(.level == \"MUST\") | .id'",
 		RunE: func(*cobra.Command, []string) error {
 			switch {
@@ -59,7 +60,7 @@ func (a *app) listCommand() *cobra.Command {
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	cmd.Flags().BoolVar(&asMarkdown, "markdown", false, "print the reference, as a Markdown page")
-	cmd.MarkFlagsMutuallyExclusive("json", "markdown")
+	cli.Exclude(cmd, "json", "markdown")
 	return cmd
 }
 

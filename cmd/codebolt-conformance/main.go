@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/codeboltai/codebolt-providers/cmd/internal/cli"
 	"github.com/codeboltai/codebolt-providers/conformance/agent"
 	"github.com/codeboltai/codebolt-providers/conformance/checks"
 	"github.com/codeboltai/codebolt-providers/conformance/report"
@@ -50,7 +51,12 @@ func command(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	case errors.As(err, &status):
 		return int(status)
 	}
-	fmt.Fprintln(stderr, "codebolt-conformance:", report.Visible(err.Error()))
+	wrong, ok := errors.AsType[*cli.UsageError](err)
+	err = errors.New(report.Visible(err.Error()))
+	if ok {
+		err = &cli.UsageError{Command: wrong.Command, Err: err}
+	}
+	cli.Tell(stderr, root.Name(), err)
 	return statusError
 }
 
@@ -74,13 +80,14 @@ func rootCommand(stdout, stderr io.Writer) *cobra.Command {
 	}
 	root.SetVersionTemplate("{{.DisplayName}} {{.Version}}\n")
 	root.AddCommand(a.runCommand(), a.listCommand(), a.explainCommand(), a.versionCommand(), a.agentServerCommand(), a.agentCommand())
+	cli.Complete(root, func() bool { return false }) // there is no such flag for all
 	return root
 }
 
 func (a *app) versionCommand() *cobra.Command {
 	asJSON := false
 	cmd := &cobra.Command{
-		Use: "version", Short: "Print the version", Args: cobra.NoArgs,
+		Use: "version", Short: "Print the version", Args: cli.NoArgs,
 		RunE: func(*cobra.Command, []string) error { return build.Print(a.stdout, "codebolt-conformance", asJSON) },
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
@@ -97,7 +104,7 @@ const agentWord = "agent"
 
 func (a *app) agentCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: agentWord, Hidden: true, Args: cobra.NoArgs, Short: "Be an agent, for checks",
+		Use: agentWord, Hidden: true, Args: cli.NoArgs, Short: "Be an agent, for checks",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if status := agent.Main(cmd.Context(), a.stdout, a.stderr); status != 0 {
 				return exitStatus(status)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/codeboltai/codebolt-providers/cmd/internal/cli"
 	"github.com/codeboltai/codebolt-providers/conformance/server"
 	"github.com/codeboltai/codebolt-providers/shared/gitrepo"
 	"github.com/codeboltai/codebolt-providers/shared/provider"
@@ -71,7 +72,7 @@ func openStore() (*resource.Store, error) {
 func (a *app) listCommand() *cobra.Command {
 	var providers bool
 	cmd := &cobra.Command{
-		Use: "list", Aliases: []string{"ls"}, Short: "List the project's environments, or the providers there are", Args: noArgs,
+		Use: "list", Aliases: []string{"ls"}, Short: "List the project's environments, or the providers there are", Args: cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if providers {
 				return a.listProviders(cmd.Context())
@@ -222,7 +223,7 @@ func (a *app) diffCommand() *cobra.Command {
 	}
 	cmd.Flags().BoolVar(&stat, "stat", false, "one line a file")
 	cmd.Flags().BoolVar(&patch, "patch", false, "a patch for git apply, whole and with binary files")
-	exclude(cmd, "stat", "patch")
+	cli.Exclude(cmd, "stat", "patch")
 	return cmd
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/codeboltai/codebolt-providers/cmd/internal/cli"
 	"github.com/codeboltai/codebolt-providers/manifests"
 )
 
@@ -28,7 +29,7 @@ type orphan struct {
 func (a *app) gcCommand() *cobra.Command {
 	var dryRun bool
 	cmd := &cobra.Command{
-		Use: "gc", Short: "Remove what interrupted starts and removals left behind", Args: noArgs,
+		Use: "gc", Short: "Remove what interrupted starts and removals left behind", Args: cli.NoArgs,
 		Long: "gc asks every installed provider for what it left behind that nothing owns any more, and has it\n" +
 			"removed, unless it holds work. It looks at all projects of this machine.",
 		RunE: func(cmd *cobra.Command, _ []string) error {

@@ -9,11 +9,11 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 
 	"github.com/spf13/cobra"
 
+	"github.com/codeboltai/codebolt-providers/cmd/internal/cli"
 	"github.com/codeboltai/codebolt-providers/shared/build"
 )
 
@@ -54,7 +54,6 @@ func command(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	root.SetErr(stderr)
 	err := root.ExecuteContext(ctx)
 	var status *statusError
-	var usage *usageError
 	switch {
 	case err == nil:
 		return 0
@@ -64,13 +63,7 @@ func command(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		}
 		return status.status
 	}
-	fmt.Fprintln(stderr, "codebolt-providers:", err)
-	if text := err.Error(); strings.HasPrefix(text, "unknown command") { // which only cobra knows
-		usage = &usageError{command: root.Name()}
-	}
-	if usage != nil || errors.As(err, &usage) {
-		fmt.Fprintln(stderr, usage.command, "--help shows what there is")
-	}
+	cli.Tell(stderr, root.Name(), err)
 	return statusOwn
 }
 
@@ -103,10 +96,9 @@ func (a *app) rootCommand() *cobra.Command {
 	root.AddCommand(a.runCommand(), a.listCommand(), a.showCommand(), a.diffCommand(), a.applyCommand(), a.removeCommand(), a.logsCommand(), a.shellCommand(), a.topCommand(), a.snapshotCommand(), a.snapshotsCommand(), a.gcCommand(), a.doctorCommand(),
 		a.installCommand(), a.upgradeCommand(), a.uninstallCommand(), a.verifyCommand(), a.newCommand(), a.packageCommand(),
 		&cobra.Command{
-			Use: "version", Short: "Print the version", Args: noArgs,
+			Use: "version", Short: "Print the version", Args: cli.NoArgs,
 			RunE: func(*cobra.Command, []string) error { return build.Print(a.stdout, "codebolt-providers", a.json) },
 		})
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return &usageError{cmd.CommandPath(), err} })
-	a.ownCommands(root)
+	cli.Complete(root, func() bool { return a.json })
 	return root
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/spf13/cobra"
 
+	"github.com/codeboltai/codebolt-providers/cmd/internal/cli"
 	"github.com/codeboltai/codebolt-providers/conformance/server"
 	"github.com/codeboltai/codebolt-providers/manifests"
 	"github.com/codeboltai/codebolt-providers/shared/gitrepo"
@@ -84,7 +85,7 @@ func (a *app) runCommand() *cobra.Command {
 	flags.BoolVar(&r.discard, "discard", false, "remove the environment afterwards; what it holds stays in a snapshot")
 	flags.BoolVar(&r.showDiff, "diff", false, "show the whole diff at the end, not only a summary")
 	flags.DurationVar(&r.grace, "grace", 5*time.Second, "time the command has to end after Ctrl-C")
-	exclude(cmd, "apply", "keep", "discard")
+	cli.Exclude(cmd, "apply", "keep", "discard")
 	return cmd
 }
 

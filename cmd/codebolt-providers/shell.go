@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"github.com/codeboltai/codebolt-providers/cmd/internal/cli"
 	"github.com/codeboltai/codebolt-providers/conformance/server"
 	"github.com/codeboltai/codebolt-providers/shared/wire"
 )
@@ -64,7 +65,7 @@ func (a *app) shellCommand() *cobra.Command {
 	}
 	cmd.Flags().StringVar(&s.attach, "attach", "", "come back to a terminal, by its id")
 	cmd.Flags().BoolVar(&s.list, "list", false, "list the environment's terminals")
-	exclude(cmd, "attach", "list")
+	cli.Exclude(cmd, "attach", "list")
 	return cmd
 }
 

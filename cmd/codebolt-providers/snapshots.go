@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/codeboltai/codebolt-providers/cmd/internal/cli"
 	"github.com/codeboltai/codebolt-providers/conformance/server"
 	"github.com/codeboltai/codebolt-providers/shared/provider"
 	"github.com/codeboltai/codebolt-providers/shared/resource"
@@ -66,7 +67,7 @@ type kept struct {
 
 func (a *app) snapshotsCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "snapshots", Short: "List the snapshots that environments can begin with", Args: noArgs,
+		Use: "snapshots", Short: "List the snapshots that environments can begin with", Args: cli.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			all, err := keptSnapshots()
 			if err != nil {

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/codeboltai/codebolt-providers/cmd/internal/cli"
 	"golang.org/x/term"
 )
 
@@ -31,7 +33,7 @@ func (a *app) topCommand() *cobra.Command {
 		interval  time.Duration
 	)
 	cmd := &cobra.Command{
-		Use: "top", Short: "Show what runs now on this machine", Args: noArgs,
+		Use: "top", Short: "Show what runs now on this machine", Args: cli.NoArgs,
 		Long: "top shows a line for each environment that is open: its provider and runtime with their share of\n" +
 			"the processor and their memory, the agents at work, and the questions that nobody has answered yet.\n" +
 			"On a terminal it looks again every two seconds until q or Ctrl-C; else it prints one table. It only\n" +

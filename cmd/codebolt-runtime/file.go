@@ -24,7 +24,14 @@ func file(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io
 		o.Protected = append(o.Protected, name)
 		return nil
 	})
-	if err := flags.Parse(args); err != nil || *root == "" {
+	flags.Usage = func() {
+		fmt.Fprintln(stderr, "codebolt-runtime file --root DIR answers one file call: it is read from standard input, and its answer written to standard output.")
+		flags.PrintDefaults()
+	}
+	if status, ok := parsed(flags.Parse(args)); !ok {
+		return status
+	}
+	if *root == "" || flags.NArg() > 0 {
 		fmt.Fprintln(stderr, "codebolt-runtime file: --root is needed; the call is read from standard input, and its answer written to standard output")
 		return 2
 	}

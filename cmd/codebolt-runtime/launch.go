@@ -17,6 +17,10 @@ func launch(ctx context.Context, args []string, stdin io.Reader, stdout *os.File
 		fmt.Fprintln(stderr, "codebolt-runtime: launch:", err)
 		return status
 	}
+	if helpOr(args, 2) == 0 {
+		fmt.Fprintln(stderr, "codebolt-runtime launch FILE starts as the file says; it is the command of containers.")
+		return 0
+	}
 	if len(args) != 1 {
 		return fail(2, errors.New("name the file that says how"))
 	}

@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -62,7 +63,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout *os.File, s
 		case outpost.Subcommand:
 			return outpost.Serve(ctx, args[1:], stdin, stdout, stderr)
 		case "sum":
-			return sum(stdout, stderr)
+			return sum(args[1:], stdout, stderr)
 		case "version":
 			return build.Subcommand("codebolt-runtime", args[1:], stdout, stderr)
 		}
@@ -88,7 +89,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout *os.File, s
 	flags.Usage = func() {
 		fmt.Fprintf(stderr, "codebolt-runtime runs agents in an environment for the provider that starts it.\n"+
 			"To run something in an environment: codebolt-providers run PROVIDER -- COMMAND\n"+
-			"Subcommands: pack, unpack, receive, scan, connect, version; each with its own --help.\n\nflags:\n")
+			"Subcommands: pack, unpack, receive, scan, connect, file, launch, sum, version; each with its own --help.\n\nflags:\n")
 		flags.PrintDefaults()
 	}
 	if status, ok := parsed(flags.Parse(args)); !ok {
@@ -100,6 +101,10 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout *os.File, s
 			return 1
 		}
 		return 0
+	}
+	if flags.NArg() > 0 {
+		fmt.Fprintf(stderr, "codebolt-runtime: there is no subcommand %q; codebolt-runtime --help shows what there is\n", flags.Arg(0))
+		return 2
 	}
 	if o.workspace == "" || o.dir == "" || o.listen == "" {
 		fmt.Fprintln(stderr, "codebolt-runtime: --workspace, --dir and --listen are needed; it is usually started by a provider")
@@ -120,7 +125,11 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout *os.File, s
 }
 
 // sum prints the SHA-256 of this program, for whoever has put it here.
-func sum(stdout, stderr io.Writer) int {
+func sum(args []string, stdout, stderr io.Writer) int {
+	if len(args) > 0 {
+		fmt.Fprintln(stderr, "codebolt-runtime sum: it takes nothing, and prints the SHA-256 of this program")
+		return helpOr(args, 2)
+	}
 	sum, err := outpost.Sum()
 	if err != nil {
 		fmt.Fprintln(stderr, "codebolt-runtime: sum:", err)
@@ -128,6 +137,15 @@ func sum(stdout, stderr io.Writer) int {
 	}
 	fmt.Fprintln(stdout, sum)
 	return 0
+}
+
+// helpOr is the status of a subcommand that has told how it is used: 0 when that was asked
+// for.
+func helpOr(args []string, status int) int {
+	if len(args) == 1 && slices.Contains([]string{"-h", "-help", "--help"}, args[0]) {
+		return 0
+	}
+	return status
 }
 
 // parsed says how to go on after flags were parsed: when it returns false, the

@@ -27,7 +27,7 @@ var programs string
 func TestMain(m *testing.M) {
 	programtest.AtOnce(2)
 	os.Exit(programtest.Main(withDaemon{m}, &programs, map[string]string{
-		"codebolt-providers": ".", "codebolt-runtime": "../codebolt-runtime", "talker": "../../conformance/stage/talker",
+		"codebolt-providers": ".", "codebolt-runtime": "../codebolt-runtime", "codebolt-conformance": "../codebolt-conformance", "talker": "../../conformance/stage/talker",
 		"codebolt-provider-gitworktree": "../../providers/gitworktree", "codebolt-provider-local": "../../providers/local",
 		"codebolt-provider-docker": "../../providers/docker", "codebolt-provider-remoteserver": "../../providers/remoteserver",
 	}))
@@ -42,7 +42,13 @@ type desk struct {
 
 func newDesk(t *testing.T) *desk {
 	t.Helper()
-	d := &desk{t: t, project: filepath.Join(t.TempDir(), "project"), state: t.TempDir()}
+	return deskAt(t, filepath.Join(t.TempDir(), "project"))
+}
+
+// deskAt is newDesk with the project in a certain place.
+func deskAt(t *testing.T, project string) *desk {
+	t.Helper()
+	d := &desk{t: t, project: project, state: t.TempDir()}
 	d.environ = append(os.Environ(), resource.EnvStateDir+"="+d.state, "GIT_CONFIG_GLOBAL="+os.DevNull, "GIT_CONFIG_NOSYSTEM=1",
 		"GIT_AUTHOR_NAME=a", "GIT_AUTHOR_EMAIL=a@localhost", "GIT_COMMITTER_NAME=a", "GIT_COMMITTER_EMAIL=a@localhost")
 	d.write("README.md", "a project\n")

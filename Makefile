@@ -82,6 +82,7 @@ docs: ## write the pages that are made from the code
 	$(GO) run ./cmd/codebolt-conformance list --markdown > docs/conformance-checks.md.new
 	@mv docs/conformance-checks.md.new docs/conformance-checks.md
 	cd manifests && $(GO) run ./describe
+	cd shared && $(GO) run ./wire/describe
 
 mutants: ## try every defect of the broken provider on the conformance check meant for it, and print the table (about six minutes)
 	@set -o pipefail; cd conformance && CONFORMANCE_MUTANTS=each $(GO) test -v -count=1 -timeout 40m -run 'TestEachDefect' ./internal/mutant | \

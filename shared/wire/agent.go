@@ -74,8 +74,8 @@ type SelectedAgent struct {
 	ID        string `json:"id"`
 	Name      string `json:"name,omitzero"`
 	AgentType string `json:"agentType,omitzero"`
-	// AgentDetails is a string for the documented agent types, and an
-	// AgentCommand for AgentTypeCommand.
+	// AgentDetails is a string for the documented agent types, and an AgentCommand
+	// for command.
 	AgentDetails Raw   `json:"agentDetails,omitzero"`
 	Extra        Extra `json:",embed"`
 }

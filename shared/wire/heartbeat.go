@@ -22,9 +22,9 @@ type ProviderHeartbeat struct {
 	Type                  string             `json:"type"`
 	ProviderID            string             `json:"providerId"`
 	Timestamp             Time               `json:"timestamp"`
-	Status                string             `json:"status"` // healthy, degraded or error
-	ConnectedEnvironments []string           `json:"connectedEnvironments"`
-	Uptime                *int64             `json:"uptime,omitzero"` // whole seconds
+	Status                string             `json:"status"`                // healthy, degraded or error
+	ConnectedEnvironments []string           `json:"connectedEnvironments"` // the id of the one that is open
+	Uptime                *int64             `json:"uptime,omitzero"`       // whole seconds
 	Metadata              *HeartbeatMetadata `json:"metadata,omitzero"`
 	RequestID             ID                 `json:"requestId"`
 }
@@ -32,7 +32,7 @@ type ProviderHeartbeat struct {
 // HeartbeatMetadata is the detail beside a heartbeat's status.
 type HeartbeatMetadata struct {
 	Transport   string   `json:"transport,omitzero"`
-	Initialized bool     `json:"initialized"`
+	Initialized bool     `json:"initialized"`      // an environment is open
 	State       string   `json:"state,omitzero"`   // of the lifecycle; an extension
 	Reasons     []string `json:"reasons,omitzero"` // why the status is not healthy; an extension
 	Error       string   `json:"error,omitzero"`
@@ -45,7 +45,7 @@ type EnvironmentHeartbeat struct {
 	EnvironmentID    string `json:"environmentId"`
 	ProviderID       string `json:"providerId"`
 	Timestamp        Time   `json:"timestamp"`
-	EnvironmentAlive bool   `json:"environmentAlive"`
+	EnvironmentAlive bool   `json:"environmentAlive"` // its status is not error
 	RequestID        ID     `json:"requestId"`
 }
 

@@ -5,26 +5,25 @@ package wire
 // message; those members are in Extra.
 type ProviderStart struct {
 	Header
-	EnvironmentName string `json:"environmentName"`
-	EnvironmentID   string `json:"environmentId,omitzero"`
-	ProviderID      string `json:"providerId,omitzero"`
-	ProjectPath     string `json:"projectPath,omitzero"`
+	EnvironmentName string `json:"environmentName"`        // as people write it: untrusted
+	EnvironmentID   string `json:"environmentId,omitzero"` // the server's id; the name, when it gives none
+	ProviderID      string `json:"providerId,omitzero"`    // likewise, for heartbeats
+	ProjectPath     string `json:"projectPath,omitzero"`   // absolute
 	ProjectName     string `json:"projectName,omitzero"`
 
-	// ResourceID is what setResourceId reported in an earlier life; SandboxID is
-	// the older name some callers use.
+	// ResourceID is what setResourceId reported in an earlier life.
 	ResourceID string `json:"resourceId,omitzero"`
-	SandboxID  string `json:"sandboxId,omitzero"`
+	SandboxID  string `json:"sandboxId,omitzero"` // an older name for ResourceID
 
-	ArchivePath         string `json:"archivePath,omitzero"`
-	SnapshotID          string `json:"snapshotId,omitzero"`
-	NarrativeBundlePath string `json:"narrativeBundlePath,omitzero"`
+	ArchivePath         string `json:"archivePath,omitzero"`         // of the platform's snapshot of the project
+	SnapshotID          string `json:"snapshotId,omitzero"`          // what the environment is to begin with
+	NarrativeBundlePath string `json:"narrativeBundlePath,omitzero"` // of the platform's story of the work
 
 	MergeConfig *MergeConfig `json:"mergeConfig,omitzero"`
 
 	PathRequest `json:",embed"`
 
-	GitURL     string `json:"gitUrl,omitzero"`
+	GitURL     string `json:"gitUrl,omitzero"` // of the project, for environments that clone it
 	GitBranch  string `json:"gitBranch,omitzero"`
 	GitBaseRef string `json:"gitBaseRef,omitzero"`
 	GitHeadRef string `json:"gitHeadRef,omitzero"`
@@ -38,8 +37,8 @@ type ProviderStart struct {
 // MergeConfig says how an environment's work comes back. When the start message
 // has none, the member of that name in ENVIRONMENT_CONFIG counts.
 type MergeConfig struct {
-	MergeStrategy             string `json:"mergeStrategy,omitzero"`      // auto | manual
-	ConflictResolution        string `json:"conflictResolution,omitzero"` // manual | agent
+	MergeStrategy             string `json:"mergeStrategy,omitzero"`      // auto or manual
+	ConflictResolution        string `json:"conflictResolution,omitzero"` // manual or agent
 	ConflictResolutionAgentID string `json:"conflictResolutionAgentId,omitzero"`
 	Extra                     Extra  `json:",embed"`
 }
@@ -47,19 +46,19 @@ type MergeConfig struct {
 // PathRequest holds the members with which a caller says where an environment
 // should be, in all the spellings that callers use.
 type PathRequest struct {
-	EnvironmentPath string `json:"environmentPath,omitzero"`
-	RequestedPath   string `json:"requestedPath,omitzero"`
-	ResolvedPath    string `json:"resolvedPath,omitzero"`
-	Path            string `json:"path,omitzero"`
+	EnvironmentPath string `json:"environmentPath,omitzero"` // where the environment is to be
+	RequestedPath   string `json:"requestedPath,omitzero"`   // likewise
+	ResolvedPath    string `json:"resolvedPath,omitzero"`    // likewise
+	Path            string `json:"path,omitzero"`            // likewise
 
-	ParentProjectPath string `json:"parentProjectPath,omitzero"`
-	ParentPath        string `json:"parentPath,omitzero"`
-	ParentBasePath    string `json:"parentBasePath,omitzero"`
+	ParentProjectPath string `json:"parentProjectPath,omitzero"` // the project, when projectPath is missing
+	ParentPath        string `json:"parentPath,omitzero"`        // likewise
+	ParentBasePath    string `json:"parentBasePath,omitzero"`    // likewise
 
-	SyncMode           string `json:"syncMode,omitzero"`
-	SyncModeSnake      string `json:"sync_mode,omitzero"`
+	SyncMode           string `json:"syncMode,omitzero"`  // git, workspace_sync or none
+	SyncModeSnake      string `json:"sync_mode,omitzero"` // likewise
 	MergeStrategy      string `json:"mergeStrategy,omitzero"`
-	MergeStrategySnake string `json:"merge_strategy,omitzero"`
+	MergeStrategySnake string `json:"merge_strategy,omitzero"` // likewise
 	RMRSourceType      string `json:"rmrSourceType,omitzero"`
 }
 
@@ -77,15 +76,17 @@ type StartResult struct {
 	Success         bool   `json:"success"`
 	EnvironmentName string `json:"environmentName"`
 	EnvironmentID   string `json:"environmentId,omitzero"`
-	AgentServerURL  string `json:"agentServerUrl"` // "" when there is no runtime
-	WorkspacePath   string `json:"workspacePath"`
-	Transport       string `json:"transport"` // "websocket", or "custom" when there is no runtime
-	WorktreePath    string `json:"worktreePath,omitzero"`
-	ResourceID      string `json:"resourceId,omitzero"`
+	AgentServerURL  string `json:"agentServerUrl"`        // "" when there is no runtime
+	WorkspacePath   string `json:"workspacePath"`         // where the files are, as agents see them
+	Transport       string `json:"transport"`             // "websocket", or "custom" when there is no runtime
+	WorktreePath    string `json:"worktreePath,omitzero"` // the same as WorkspacePath, when it is a git worktree
+	ResourceID      string `json:"resourceId,omitzero"`   // as in setResourceId
 
-	// Attached tells that an existing environment was found and is used again.
+	// Attached tells that an existing environment was found and is used again. An
+	// extension.
 	Attached bool `json:"attached,omitzero"`
-	// Warnings are things a person should know about an open that succeeded.
+	// Warnings are things a person should know about an open that succeeded. An
+	// extension.
 	Warnings []string `json:"warnings,omitzero"`
 
 	Placement `json:",embed"`
@@ -102,13 +103,13 @@ const (
 // Placement says where an environment is, or would be, and how it is kept in
 // step with the project.
 type Placement struct {
-	ResolvedPath             string      `json:"resolvedPath,omitzero"`
-	EnvironmentPath          string      `json:"environmentPath,omitzero"`
-	RequestedPath            string      `json:"requestedPath,omitzero"`
-	PathSource               string      `json:"pathSource,omitzero"`
-	SyncMode                 string      `json:"syncMode,omitzero"`
+	ResolvedPath             string      `json:"resolvedPath,omitzero"`    // where the environment is
+	EnvironmentPath          string      `json:"environmentPath,omitzero"` // the same
+	RequestedPath            string      `json:"requestedPath,omitzero"`   // what the caller asked for
+	PathSource               string      `json:"pathSource,omitzero"`      // provider_proposed, user_override or existing
+	SyncMode                 string      `json:"syncMode,omitzero"`        // git, workspace_sync or none
 	MergeStrategy            string      `json:"mergeStrategy,omitzero"`
-	ParentPath               string      `json:"parentPath,omitzero"`
+	ParentPath               string      `json:"parentPath,omitzero"` // the project
 	SyncPolicy               *SyncPolicy `json:"syncPolicy,omitzero"`
 	DefaultSyncMode          string      `json:"defaultSyncMode,omitzero"`
 	SupportedSyncModes       []string    `json:"supportedSyncModes,omitzero"`
@@ -123,13 +124,13 @@ type SyncPolicy struct {
 
 // SyncModeInfo describes one sync mode to a person who chooses.
 type SyncModeInfo struct {
-	Value              string `json:"value"` // git | workspace_sync | none
+	Value              string `json:"value"` // git, workspace_sync or none
 	Label              string `json:"label"`
 	Description        string `json:"description"`
 	PathFolder         string `json:"pathFolder,omitzero"`
 	CreatesGitWorktree bool   `json:"createsGitWorktree"`
 	UsesWorkspaceSync  bool   `json:"usesWorkspaceSync"`
-	Cleanup            string `json:"cleanup"` // none | git_worktree | filesystem | runtime_provider
+	Cleanup            string `json:"cleanup"` // none, git_worktree, filesystem or runtime_provider
 }
 
 // ProspectivePath asks where an environment of some name would be put. It may
@@ -160,12 +161,12 @@ func (s *ProviderStart) Parent() string {
 // PathPlan is the result of a ProspectivePath: a Placement with the further
 // names that readers of this answer use for the same values.
 type PathPlan struct {
-	Path              string `json:"path"`
-	ProjectPath       string `json:"projectPath"`
+	Path              string `json:"path"`        // where the environment would be
+	ProjectPath       string `json:"projectPath"` // the same
 	Placement         `json:",embed"`
-	Source            string `json:"source"`
-	ParentProjectPath string `json:"parentProjectPath,omitzero"`
-	Editable          bool   `json:"editable"`
+	Source            string `json:"source"`                     // as pathSource
+	ParentProjectPath string `json:"parentProjectPath,omitzero"` // as parentPath
+	Editable          bool   `json:"editable"`                   // the caller may ask for another path
 	Extra             Extra  `json:",embed"`
 }
 
@@ -209,7 +210,7 @@ type EnvironmentRestarted struct {
 	Type          string `json:"type"` // environmentRestartResponse
 	EnvironmentID string `json:"environmentId"`
 	Success       bool   `json:"success"`
-	Message       string `json:"message,omitzero"`
+	Message       string `json:"message,omitzero"` // what went wrong
 	Code          Code   `json:"code,omitzero"`
 	Timestamp     Time   `json:"timestamp"`
 	RequestID     ID     `json:"requestId"`

@@ -25,7 +25,7 @@ const root = "../.."
 
 // triedPages are those whose commands are run, each page's in order and in one shell, as
 // somebody does who follows it. Of all other pages the commands are only looked at.
-var triedPages = []string{"README.md", "docs/quickstart.md"}
+var triedPages = []string{"README.md", "docs/quickstart.md", "docs/faq.md"}
 
 // notRun begins the line before a block that cannot be run here; why not follows it.
 const notRun = "<!-- not run: "
@@ -161,10 +161,9 @@ func follow(t *testing.T, page string, blocks []shellBlock) {
 	}
 }
 
-// TestTheCommandsOfThePagesExist looks at the commands of all pages, those of blocks that
-// are not run too: the subcommand exists, with these flags and so many arguments.
-func TestTheCommandsOfThePagesExist(t *testing.T) {
-	t.Parallel()
+// allPages are the pages of the repository for people who use it.
+func allPages(t *testing.T) []string {
+	t.Helper()
 	pages := []string{"README.md", "CONTRIBUTING.md"}
 	for _, pattern := range []string{"docs/*.md", "providers/*/README.md"} {
 		found, err := filepath.Glob(filepath.Join(root, pattern))
@@ -175,6 +174,14 @@ func TestTheCommandsOfThePagesExist(t *testing.T) {
 			pages = append(pages, strings.TrimPrefix(filepath.ToSlash(path), root+"/"))
 		}
 	}
+	return pages
+}
+
+// TestTheCommandsOfThePagesExist looks at the commands of all pages, those of blocks that
+// are not run too: the subcommand exists, with these flags and so many arguments.
+func TestTheCommandsOfThePagesExist(t *testing.T) {
+	t.Parallel()
+	pages := allPages(t)
 	looked := 0
 	for _, page := range pages {
 		blocks, err := blocksOf(page)
@@ -281,4 +288,59 @@ func exists(ctx context.Context, argv []string) error {
 		return cmd.ValidateArgs(cmd.Flags().Args())
 	}
 	return fmt.Errorf("%s has no subcommand %q", cmd.Name(), rest)
+}
+
+// TestTheLinksOfThePagesLead looks that what pages link to in the repository is there, down
+// to the heading.
+func TestTheLinksOfThePagesLead(t *testing.T) {
+	t.Parallel()
+	headings := map[string][]string{} // by path
+	links := 0
+	for _, page := range allPages(t) {
+		text, err := os.ReadFile(filepath.Join(root, page))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, found := range regexp.MustCompile(`\]\(([^()\s]+)\)`).FindAllStringSubmatch(string(text), -1) {
+			if strings.Contains(found[1], "://") {
+				continue
+			}
+			links++
+			to, heading, _ := strings.Cut(found[1], "#")
+			at := filepath.Join(root, filepath.Dir(page), filepath.FromSlash(to))
+			if to == "" {
+				at = filepath.Join(root, page)
+			}
+			if _, err := os.Stat(at); err != nil {
+				t.Errorf("%s links to %s: %v", page, found[1], err)
+				continue
+			}
+			if heading == "" {
+				continue
+			}
+			if headings[at] == nil {
+				headings[at] = headingsOf(t, at)
+			}
+			if !slices.Contains(headings[at], heading) {
+				t.Errorf("%s links to %s, and there is no such heading", page, found[1])
+			}
+		}
+	}
+	if links < 50 {
+		t.Errorf("only %d links were found", links)
+	}
+}
+
+// headingsOf are the headings of a page as a link names them.
+func headingsOf(t *testing.T, path string) (all []string) {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	unnamed := regexp.MustCompile(`[^\p{L}\p{N} _-]`)
+	for _, found := range regexp.MustCompile(`(?m)^#+ (.+)$`).FindAllStringSubmatch(string(text), -1) {
+		all = append(all, strings.ReplaceAll(unnamed.ReplaceAllString(strings.ToLower(found[1]), ""), " ", "-"))
+	}
+	return all
 }

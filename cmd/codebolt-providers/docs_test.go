@@ -25,7 +25,7 @@ const root = "../.."
 
 // triedPages are those whose commands are run, each page's in order and in one shell, as
 // somebody does who follows it. Of all other pages the commands are only looked at.
-var triedPages = []string{"README.md", "docs/quickstart.md", "docs/faq.md"}
+var triedPages = []string{"README.md", "docs/quickstart.md", "docs/faq.md", "docs/writing-a-provider.md"}
 
 // notRun begins the line before a block that cannot be run here; why not follows it.
 const notRun = "<!-- not run: "
@@ -111,6 +111,9 @@ func follow(t *testing.T, page string, blocks []shellBlock) {
 	d.write("package.json", `{"name": "app", "version": "1.0.0", "scripts": {"test": "echo tested"}}`)
 	d.git("add", "package.json")
 	d.git("commit", "-qm", "second")
+	if err := os.Symlink(checkout(t), filepath.Join(home, "src", "codebolt-providers")); err != nil {
+		t.Fatal(err)
+	}
 	tools := filepath.Join(home, "tools")
 	if err := os.Mkdir(tools, 0o755); err != nil {
 		t.Fatal(err)
@@ -143,7 +146,10 @@ func follow(t *testing.T, page string, blocks []shellBlock) {
 	var out bytes.Buffer
 	sh := exec.CommandContext(t.Context(), "sh", "-c", script.String())
 	sh.Dir, sh.ExtraFiles = home, []*os.File{begunFile}
-	sh.Env = append(d.environ, "HOME="+home, "PATH="+programs+":"+tools+":"+os.Getenv("PATH"))
+	sh.Env = slices.Concat(d.environ, []string{"HOME=" + home, "PATH=" + programs + ":" + tools + ":" + os.Getenv("PATH")})
+	for _, name := range []string{"GOCACHE", "GOMODCACHE"} { // of the machine, whatever HOME is
+		sh.Env = append(sh.Env, name+"="+setting(t, name))
+	}
 	sh.Stdout, sh.Stderr = &out, &out
 	failed := sh.Run()
 	told, err := os.ReadFile(begunFile.Name())

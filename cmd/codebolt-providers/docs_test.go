@@ -16,8 +16,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-
-	"github.com/spf13/pflag"
 )
 
 // root is the folder of the repository, whose pages these tests read.
@@ -285,7 +283,7 @@ func exists(ctx context.Context, argv []string) error {
 	}
 	if cmd.Runnable() || len(rest) == 0 {
 		cmd.InitDefaultHelpFlag()
-		if err := cmd.ParseFlags(rest); err != nil && !errors.Is(err, pflag.ErrHelp) {
+		if err := cmd.ParseFlags(rest); err != nil {
 			return err
 		}
 		if help, err := cmd.Flags().GetBool("help"); err == nil && help {

@@ -146,7 +146,7 @@ func follow(t *testing.T, page string, blocks []shellBlock) {
 	sh.Dir, sh.ExtraFiles = home, []*os.File{begunFile}
 	sh.Env = slices.Concat(d.environ, []string{"HOME=" + home, "PATH=" + programs + ":" + tools + ":" + os.Getenv("PATH")})
 	for _, name := range []string{"GOCACHE", "GOMODCACHE"} { // of the machine, whatever HOME is
-		sh.Env = append(sh.Env, name+"="+setting(t, name))
+		sh.Env = append(sh.Env, name+"="+goSetting(t, name))
 	}
 	sh.Stdout, sh.Stderr = &out, &out
 	failed := sh.Run()

@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/codeboltai/codebolt-providers/conformance/server"
+	"github.com/codeboltai/codebolt-providers/shared/manifest"
 	"github.com/codeboltai/codebolt-providers/shared/wire"
 )
 
@@ -38,6 +40,19 @@ func (a *app) doctorCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			project, err := filepath.Abs(a.project)
+			if err != nil {
+				return err
+			}
+			m, _, err := loadManifest(args[0])
+			if err != nil {
+				return err
+			}
+			installed, err := installedConfig(project, m.UniqueID)
+			if err != nil {
+				return err
+			}
+			config = manifest.Merge(installed, config)
 			text, err := json.Marshal(config)
 			if err != nil {
 				return err

@@ -94,7 +94,7 @@ func (a *app) rootCommand() *cobra.Command {
 	root.PersistentFlags().BoolVarP(&a.verbose, "verbose", "v", false, "show the providers' logs")
 	root.PersistentFlags().StringVar(&a.record, "record", "", "append every frame between server and provider to this file")
 	root.AddCommand(a.runCommand(), a.listCommand(), a.showCommand(), a.diffCommand(), a.applyCommand(), a.removeCommand(), a.logsCommand(), a.shellCommand(), a.topCommand(), a.snapshotCommand(), a.snapshotsCommand(), a.gcCommand(), a.doctorCommand(),
-		a.installCommand(), a.upgradeCommand(), a.uninstallCommand(), a.verifyCommand(), a.newCommand(), a.packageCommand(),
+		a.installCommand(), a.configureCommand(), a.upgradeCommand(), a.uninstallCommand(), a.verifyCommand(), a.newCommand(), a.packageCommand(),
 		&cobra.Command{
 			Use: "version", Short: "Print the version", Args: cli.NoArgs,
 			RunE: func(*cobra.Command, []string) error { return build.Print(a.stdout, "codebolt-providers", a.json) },

@@ -15,8 +15,8 @@ import (
 	"github.com/codeboltai/codebolt-providers/shared/resource"
 )
 
-// setting is one of Go's.
-func setting(t *testing.T, name string) string {
+// goSetting is one of Go's.
+func goSetting(t *testing.T, name string) string {
 	t.Helper()
 	out, err := exec.CommandContext(t.Context(), "go", "env", name).Output()
 	if err != nil {
@@ -38,7 +38,7 @@ func TestScripts(t *testing.T) {
 		Setup: func(e *testscript.Env) error {
 			home := filepath.Join(e.WorkDir, "home")
 			for _, name := range []string{"GOCACHE", "GOMODCACHE", "GOPROXY", "GONOSUMDB", "GOSUMDB", "GOTOOLCHAIN"} { // of the machine, whatever HOME is
-				e.Setenv(name, setting(t, name))
+				e.Setenv(name, goSetting(t, name))
 			}
 			for name, value := range map[string]string{
 				"PATH": programs + string(os.PathListSeparator) + os.Getenv("PATH"), "HOME": home, "PROGRAMS": programs, "CHECKOUT": checkout(t),

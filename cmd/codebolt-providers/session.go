@@ -116,9 +116,13 @@ func (s *session) prepare(k server.Known, config, once map[string]any) (*server.
 	if err != nil {
 		return nil, err
 	}
+	installed, err := installedConfig(s.project, m.UniqueID)
+	if err != nil {
+		return nil, err
+	}
 	return s.Create(server.EnvironmentSpec{
 		Name: k.Name, ID: k.ID, ProjectPath: s.project, ProviderName: m.UniqueID, Program: program, Manifest: m,
-		Config: manifest.Merge(k.Config, config), Start: once, Stderr: s.logs,
+		Installed: installed, Config: manifest.Merge(k.Config, config), Start: once, Stderr: s.logs,
 		Env: s.app.asks(m.Name),
 	})
 }

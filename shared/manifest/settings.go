@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
@@ -28,6 +29,8 @@ type Setting struct {
 	Choices []string
 	// Secret values are neither shown nor kept where others can read them.
 	Secret bool
+	// Required settings have to be given, unless the description says otherwise.
+	Required bool
 	// Group has what the comment above the group of keys says that this is in.
 	Group string
 }
@@ -37,7 +40,8 @@ var oneOf = regexp.MustCompile(`\bOne of: ([^.;]+)[.;]?`)
 
 // Settings reads the configuration of a manifest file: its keys in their order, with
 // the comments above them. A comment that begins with the word Secret says that the
-// value is one, and one with "One of: a, b, c" names the values there are. It fails with
+// value is one, and one with "One of: a, b, c" names the values there are; the word
+// required says that there has to be one. It fails with
 // Invalid when text is no manifest.
 func Settings(text []byte) ([]Setting, error) {
 	file, err := parser.ParseBytes(text, parser.ParseComments)
@@ -135,6 +139,7 @@ func (s *Setting) read(value ast.Node) error {
 		s.Type = "string"
 	}
 	s.Secret = regexp.MustCompile(`^Secret\b`).MatchString(s.Description)
+	s.Required = regexp.MustCompile(`\brequired\b`).MatchString(s.Description)
 	if found := oneOf.FindStringSubmatch(s.Description); found != nil {
 		for choice := range strings.SplitSeq(found[1], ",") {
 			s.Choices = append(s.Choices, strings.TrimSpace(choice))
@@ -147,6 +152,61 @@ func (s *Setting) read(value ast.Node) error {
 func plain(text []byte) (value any, err error) {
 	err = yaml.Unmarshal(text, &value)
 	return value, err
+}
+
+// milliseconds is how a comment says that a number is a time, as [Decode] reads it.
+var milliseconds = regexp.MustCompile(`(?i)\bmilliseconds\b`)
+
+// Check finds what is wrong with a value of this setting, by the rules of [Decode]. The
+// error is of kind Invalid, names the key, says what to write and does not show the value.
+func (s *Setting) Check(value any) error {
+	var into any
+	switch {
+	case s.Type == "boolean":
+		into = &struct {
+			V bool `config:"v"`
+		}{}
+	case s.Type == "integer" && (milliseconds.MatchString(s.Description) || milliseconds.MatchString(s.Group)):
+		into = &struct {
+			V time.Duration `config:"v"`
+		}{}
+	case s.Type == "integer":
+		into = &struct {
+			V int64 `config:"v"`
+		}{}
+	case s.Type == "number":
+		into = &struct {
+			V float64 `config:"v"`
+		}{}
+	case s.Type == "array":
+		into = &struct {
+			V []any `config:"v"`
+		}{}
+	case s.Type == "object":
+		into = &struct {
+			V map[string]any `config:"v"`
+		}{}
+	default:
+		into = &struct {
+			V string `config:"v"`
+		}{}
+	}
+	if value == nil {
+		return wire.Errorf(wire.Invalid, "%s has no value", s.Key)
+	}
+	_, wrong, err := decode(map[string]any{"v": value}, into)
+	if err != nil {
+		return err
+	}
+	if len(wrong) > 0 {
+		one := wrong[0]
+		one.key = s.Key + strings.TrimPrefix(one.key, "v")
+		return wire.Errorf(wire.Invalid, "%s", one.sentence())
+	}
+	if text, is := value.(string); is && s.Choices != nil && value != s.Default && !slices.Contains(s.Choices, text) {
+		return wire.Errorf(wire.Invalid, "%s is none of its values; write one of %s", s.Key, strings.Join(s.Choices, ", "))
+	}
+	return nil
 }
 
 // Schema is a JSON Schema, of draft 2020-12, of a configuration with these settings. A

@@ -2,11 +2,13 @@ package manifest_test
 
 import (
 	"encoding/json"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/codeboltai/codebolt-providers/shared/manifest"
+	"github.com/codeboltai/codebolt-providers/shared/wire"
 )
 
 const configured = `name: sample
@@ -92,5 +94,56 @@ func TestWithoutAConfigurationThereAreNoSettings(t *testing.T) {
 	}
 	if _, err := manifest.Settings([]byte("[")); err == nil {
 		t.Error("what is no YAML has settings")
+	}
+}
+
+func TestAValueIsCheckedAgainstItsSetting(t *testing.T) {
+	t.Parallel()
+	settings, err := manifest.Settings([]byte(configured))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		key   string
+		value any
+		want  string // "" is right
+	}{
+		{"onStop", "remove", ""},
+		{"onStop", "burn", "onStop is none of its values; write one of keep, remove"},
+		{"onStop", true, "onStop is true or false; write a text, in quotes where need be"},
+		{"level", "", ""},
+		{"level", "medium", "level is none of its values; write one of low, high"},
+		{"token", "s3cret", ""},
+		{"token", []any{"s3cret"}, "token is a list; write a text, in quotes where need be"},
+		{"token", nil, "token has no value"},
+		{"agents.roots", []any{"a", "b"}, ""},
+		{"agents.roots", "a", "agents.roots is a text; write a list"},
+		{"agents.network", "true", ""},
+		{"agents.network", "yes", "agents.network is another text; write true or false"},
+		{"timeouts.start", 5000.0, ""},
+		{"timeouts.start", "10s", ""},
+		{"timeouts.start", "soon", `timeouts.start is a text; write milliseconds, or a text such as "10s"`},
+		{"ratio", 2.5, ""},
+		{"ratio", "half", "ratio is a text; write a number"},
+		{"env", map[string]any{"A": "b"}, ""},
+		{"env", "A=b", "env is a text; write keys and values"},
+	} {
+		at := slices.IndexFunc(settings, func(s manifest.Setting) bool { return s.Key == test.key })
+		err := settings[at].Check(test.value)
+		got := ""
+		if err != nil {
+			got = err.Error()
+		}
+		if got != test.want || (err != nil && wire.CodeOf(err) != wire.Invalid) {
+			t.Errorf("%s = %v: %q, want %q", test.key, test.value, got, test.want)
+		}
+	}
+}
+
+func TestASettingThatIsNeededIsToldByItsComment(t *testing.T) {
+	t.Parallel()
+	settings, err := manifest.Settings([]byte("config:\n  # The image; required.\n  image: \"\"\n  # Where.\n  dir: \"\"\n"))
+	if err != nil || len(settings) != 2 || !settings[0].Required || settings[1].Required {
+		t.Errorf("%+v, %v", settings, err)
 	}
 }

@@ -46,14 +46,18 @@ func NoArgs(cmd *cobra.Command, args []string) error {
 	return nil
 }
 
-// Exclude makes flags of a command exclude each other. It takes the command's PreRunE, so
-// that this is said before cobra says it in other words.
+// Exclude makes flags of a command exclude each other. It is put before the command's
+// PreRunE, so that this is said before cobra says it in other words.
 func Exclude(cmd *cobra.Command, flags ...string) {
 	cmd.MarkFlagsMutuallyExclusive(flags...) // for completion
-	cmd.PreRunE = func(cmd *cobra.Command, _ []string) error {
+	next := cmd.PreRunE
+	cmd.PreRunE = func(cmd *cobra.Command, args []string) error {
 		set := slices.DeleteFunc(slices.Clone(flags), func(name string) bool { return !cmd.Flags().Changed(name) })
 		if len(set) > 1 {
 			return &UsageError{cmd.CommandPath(), fmt.Errorf("--%s exclude each other; leave all but one out", strings.Join(set, " and --"))}
+		}
+		if next != nil {
+			return next(cmd, args)
 		}
 		return nil
 	}

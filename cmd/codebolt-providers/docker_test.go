@@ -90,7 +90,7 @@ func TestTheDoctorTellsWhatIsMissingForContainers(t *testing.T) {
 		args []string
 		text string
 	}{
-		{[]string{"doctor"}, "docker, git-worktree, local"},
+		{[]string{"doctor", "--image", "x"}, "docker, git-worktree, local"},
 		{[]string{"doctor", "dockr"}, "docker"},
 		{[]string{"run", "local", "--image", "x", "--", "true"}, "no image"},
 		{[]string{"run", "docker", "--", "true"}, "image is missing"},

@@ -1,18 +1,15 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/codeboltai/codebolt-providers/conformance/server"
-	"github.com/codeboltai/codebolt-providers/shared/manifest"
+	"github.com/codeboltai/codebolt-providers/shared/provider"
 	"github.com/codeboltai/codebolt-providers/shared/wire"
 )
 
@@ -20,27 +17,30 @@ func (a *app) doctorCommand() *cobra.Command {
 	var set []string
 	var image, host, dir string
 	cmd := &cobra.Command{
-		Use: "doctor PROVIDER", Short: "Tell what this machine lacks for a provider's environments",
-		Long: "doctor looks at what environments of a provider need, with the settings that are given, and\n" +
-			"changes nothing. The exit status is 0 when everything is in order, and 1 when something is not.",
-		Example: "  codebolt-providers doctor docker --image debian:12\n" +
+		Use: "doctor [PROVIDER]", Short: "Tell what this machine lacks for environments",
+		Long: "doctor looks at what environments of a provider need, with the settings that are kept and given, and\n" +
+			"changes nothing. Without a name it looks at this machine for all providers that are installed in the project\n" +
+			"or for the user: git, Node, the runtime, the state directory, the providers' files, and what each looks at\n" +
+			"itself. With none installed it looks for those that come with this program.\n\n" +
+			"The exit status is 0 when everything is in order, and 1 when something is missing; without a name, something\n" +
+			"that an installed provider needs. Settings that are missing are told then, and may be an environment's.",
+		Example: "  codebolt-providers doctor\n" +
+			"  codebolt-providers doctor docker --image debian:12\n" +
 			"  codebolt-providers doctor remote-server --host me@build-server",
 		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) != 1 {
-				return fmt.Errorf("name a provider: one of %s", strings.Join(providerNames(), ", "))
+			switch {
+			case len(args) > 1:
+				return fmt.Errorf("name one provider, or none for all: one of %s", strings.Join(providerNames(), ", "))
+			case len(args) == 0 && len(set)+len(image)+len(host)+len(dir) > 0:
+				return fmt.Errorf("settings are for one provider; name it: one of %s", strings.Join(providerNames(), ", "))
 			}
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return a.machine(cmd.Context())
+			}
 			config, err := settingsOf(args[0], set, map[string]string{"image": image, "host": host, "dir": dir})
-			if err != nil {
-				return err
-			}
-			program, err := programOf(args[0])
-			if err != nil {
-				return err
-			}
-			project, err := filepath.Abs(a.project)
 			if err != nil {
 				return err
 			}
@@ -48,23 +48,18 @@ func (a *app) doctorCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			installed, err := installedConfig(project, m.UniqueID)
+			program, err := programOf(args[0])
 			if err != nil {
 				return err
 			}
-			config = manifest.Merge(installed, config)
-			text, err := json.Marshal(config)
+			if config, err = a.configOf(m.UniqueID, config); err != nil {
+				return err
+			}
+			found, err := a.findings(cmd.Context(), program, args[0], config)
 			if err != nil {
 				return err
 			}
-			argv := []string{"doctor"}
-			if a.json {
-				argv = append(argv, "--json")
-			}
-			doctor := exec.CommandContext(cmd.Context(), program, argv...)
-			doctor.Env = append(append(os.Environ(), a.asks(args[0])...), wire.EnvEnvironmentConfig+"="+string(text))
-			doctor.Stdout, doctor.Stderr = a.stdout, a.stderr
-			return passedOn(doctor.Run())
+			return a.tellFindings(m.Name, found)
 		},
 	}
 	cmd.Flags().StringArrayVarP(&set, "set", "s", nil, "a setting of the provider, as key=value; may be repeated; nested keys with dots")
@@ -72,6 +67,35 @@ func (a *app) doctorCommand() *cobra.Command {
 	cmd.Flags().StringVar(&host, "host", "", "the machine of remote servers, as for ssh; short for --set host=…")
 	cmd.Flags().StringVar(&dir, "dir", "", "where environments go on that machine; short for --set dir=…")
 	return cmd
+}
+
+// tellFindings prints what the doctor of one provider found.
+func (a *app) tellFindings(name string, found []provider.Finding) error {
+	var err error
+	switch {
+	case a.json:
+		err = a.printJSON(append([]provider.Finding{}, found...))
+	case len(found) == 0:
+		_, err = fmt.Fprintf(a.stdout, "%s has nothing to look at; codebolt-providers doctor looks at what all need\n", name)
+	}
+	status := 0
+	for _, f := range found {
+		mark := "ok"
+		if !f.OK {
+			mark, status = "FAIL", 1
+		}
+		if a.json {
+			continue
+		}
+		fmt.Fprintf(a.stdout, "%-4s  %-12s %s\n", mark, f.Check, shown(f.Detail))
+		if f.Advice != "" {
+			fmt.Fprintf(a.stdout, "      %-12s %s\n", "", f.Advice)
+		}
+	}
+	if err == nil && status != 0 {
+		return &statusError{status: status}
+	}
+	return err
 }
 
 func (a *app) logsCommand() *cobra.Command {

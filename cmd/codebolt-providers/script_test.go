@@ -36,12 +36,16 @@ func TestScripts(t *testing.T) {
 		RequireUniqueNames:  true,
 		Cmds:                scripttest.Commands(),
 		Setup: func(e *testscript.Env) error {
+			git, err := exec.LookPath("git")
+			if err != nil {
+				return err
+			}
 			home := filepath.Join(e.WorkDir, "home")
 			for _, name := range []string{"GOCACHE", "GOMODCACHE", "GOPROXY", "GONOSUMDB", "GOSUMDB", "GOTOOLCHAIN"} { // of the machine, whatever HOME is
 				e.Setenv(name, goSetting(t, name))
 			}
 			for name, value := range map[string]string{
-				"PATH": programs + string(os.PathListSeparator) + os.Getenv("PATH"), "HOME": home, "PROGRAMS": programs, "CHECKOUT": checkout(t),
+				"PATH": programs + string(os.PathListSeparator) + os.Getenv("PATH"), "HOME": home, "PROGRAMS": programs, "CHECKOUT": checkout(t), "GIT": git,
 				resource.EnvStateDir: filepath.Join(e.WorkDir, "state"), "GIT_CONFIG_GLOBAL": os.DevNull, "GIT_CONFIG_NOSYSTEM": "1",
 				"GIT_AUTHOR_NAME": "a", "GIT_AUTHOR_EMAIL": "a@localhost", "GIT_COMMITTER_NAME": "a", "GIT_COMMITTER_EMAIL": "a@localhost",
 			} {

@@ -11,6 +11,8 @@ LDFLAGS   := -s -w
 
 GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 GOFUMPT  := mvdan.cc/gofumpt@v0.12.0
+GORELEASER := github.com/goreleaser/goreleaser/v2@v2.15.4
+GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 
 .DEFAULT_GOAL := help
 .PHONY: $(shell awk -F: '/^[a-z-]+:/{print $$1}' $(firstword $(MAKEFILE_LIST)))
@@ -107,6 +109,21 @@ standalone:
 	@for m in $(MODULES); do echo "GOWORK=off $$m"; \
 	  (cd $$m && GOWORK=off $(GO) build -ldflags '-s -w' -o /dev/null ./... && GOWORK=off $(GO) vet ./... && GOWORK=off $(GO) mod tidy -diff) || exit 1; done
 
+vuln: ## look for known vulnerabilities in what every module calls; it needs https://vuln.go.dev or GOVULNDB
+	@GO="$(GO)" bash scripts/vuln.sh $(GOVULNCHECK) $(MODULES)
+
+release: ## make and publish the release of the tag that is checked out; the workflow of releases does this
+	$(GO) run $(GORELEASER) release --clean
+
+release-snapshot: ## make all of a release of this commit, in dist/, and publish nothing
+	bash scripts/release-snapshot.sh $(GO) run $(GORELEASER)
+
+release-reproducible: ## make a release of this commit twice, in different folders, and compare
+	bash scripts/release-reproducible.sh
+
+release-parts: # what goreleaser has made before anything else
+	@PLATFORMS='$(PLATFORMS)' PROVIDERS='$(PROVIDERS)' bash scripts/release-parts.sh '$(VERSION)' '$(COMMIT)' '$(DATE)' '$(EPOCH)'
+
 release-modules: ## write VERSION, such as v1.2.3, into every go.mod, and print the tags of the release
 	@cd release && $(GO) run ./modules set $(VERSION) && $(GO) run ./modules tags $(VERSION)
 
@@ -114,4 +131,4 @@ bench: build ## measure against the bare tools; prints a table, writes bench-res
 	$(GO) run ./conformance/bench -bin bin -json bench-results.json
 
 clean: ## remove what build and bench made
-	rm -rf bin bench-results.json coverage.out
+	rm -rf bin dist bench-results.json coverage.out

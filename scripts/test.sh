@@ -24,7 +24,9 @@ for module in shared manifests conformance providers/docker providers/gitworktre
 	packages=$(go list ./...)
 	programs=$(grep -E "$judging" <<<"$packages" || true)
 	own=$(grep -vE "$judging" <<<"$packages" || true)
-	if [ -n "$own" ]; then go test -race -timeout 20m "$@" $own || status=1; fi
+	fresh=()
+	if [ "$module" = release ]; then fresh=(-count=1); fi # what it tests is outside of it, where go test sees no changes
+	if [ -n "$own" ]; then go test -race -timeout 20m ${fresh[@]+"${fresh[@]}"} "$@" $own || status=1; fi
 	if [ -n "$programs" ]; then go test -p 1 -timeout 20m "$@" $programs || status=1; fi
 	cd - >/dev/null
 done

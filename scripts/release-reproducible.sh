@@ -6,11 +6,12 @@
 set -euo pipefail
 given=${1:+$(realpath "$1")}
 cd "$(dirname "$0")/.."
+commit=$(git rev-parse HEAD)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 once() { # FOLDER UMASK TIME-ZONE
 	mkdir -p "$(dirname "$1")"
-	(umask "$2" && git clone --quiet --no-hardlinks . "$1" && cd "$1" && TZ=$3 LC_ALL=C make release-snapshot) >"$1.log" 2>&1 || {
+	(umask "$2" && git clone --quiet --no-hardlinks . "$1" && cd "$1" && git checkout --quiet --detach "$commit" && TZ=$3 LC_ALL=C make release-snapshot) >"$1.log" 2>&1 || {
 		cat "$1.log" >&2
 		exit 1
 	}
@@ -24,4 +25,4 @@ if ! diff "$given" "$work/one/dist/SHA256SUMS"; then
 	echo "release-reproducible: these files differ" >&2
 	exit 1
 fi
-echo "$(wc -l <"$given") files of the release of $(git rev-parse --short HEAD) are the same"
+echo "$(wc -l <"$given") files of the release of ${commit:0:12} are the same"

@@ -16,7 +16,6 @@ import (
 	"time"
 	"unicode"
 
-	"github.com/codeboltai/codebolt-providers/manifests"
 	"github.com/codeboltai/codebolt-providers/shared/sshconn"
 )
 
@@ -94,7 +93,7 @@ type asker struct {
 // asks returns the variables by which a provider asks at this terminal; none when it
 // asks nothing, when there is no terminal, or when the user has said who asks.
 func (a *app) asks(provider string) []string {
-	m, _, err := manifests.Load(provider)
+	m, err := a.find(provider)
 	if err != nil || os.Getenv(sshconn.EnvAskpassRequire) != "" {
 		return nil
 	}

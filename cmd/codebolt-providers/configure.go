@@ -17,7 +17,6 @@ import (
 	"golang.org/x/term"
 
 	"github.com/codeboltai/codebolt-providers/cmd/internal/cli"
-	"github.com/codeboltai/codebolt-providers/manifests"
 	"github.com/codeboltai/codebolt-providers/shared/gitrepo"
 	"github.com/codeboltai/codebolt-providers/shared/install"
 	"github.com/codeboltai/codebolt-providers/shared/manifest"
@@ -77,7 +76,7 @@ func (a *app) configureCommand() *cobra.Command {
 }
 
 func (c *configuration) run(ctx context.Context, name string) error {
-	if err := c.find(ctx, name); err != nil {
+	if err := c.find(name); err != nil {
 		return err
 	}
 	if c.show {
@@ -170,8 +169,8 @@ func assignment(s manifest.Setting) string {
 }
 
 // find finds the provider, its settings and what is set.
-func (c *configuration) find(ctx context.Context, name string) error {
-	if err := c.know(ctx, name); err != nil {
+func (c *configuration) find(name string) error {
+	if err := c.know(name); err != nil {
 		return err
 	}
 	base, err := c.base()
@@ -182,27 +181,16 @@ func (c *configuration) find(ctx context.Context, name string) error {
 	return err
 }
 
-// know reads the settings of a provider that comes with this program, or is installed.
-func (c *configuration) know(ctx context.Context, name string) error {
-	m, folder, err := loadManifest(name)
-	var files fs.FS
-	if err == nil {
-		files = manifests.Files(folder)
-	} else {
-		there, other := c.folder()
-		if other != nil {
-			return other
-		}
-		found, other := install.Look(ctx, there.Dir(filepath.Base(name)))
-		if other != nil || found.Manifest == nil {
-			return err
-		}
-		m, files = found.Manifest, os.DirFS(found.Dir)
-	}
-	c.provider, c.uniqueID = m.Name, m.UniqueID
-	text, err := fs.ReadFile(files, manifest.ProvidersFile)
+// know reads the settings of a provider.
+func (c *configuration) know(name string) error {
+	p, err := c.app.find(name)
 	if err != nil {
-		return fmt.Errorf("read the settings of %s: %w", m.Name, err)
+		return err
+	}
+	c.provider, c.uniqueID = p.Name, p.UniqueID
+	text, err := fs.ReadFile(p.files, manifest.ProvidersFile)
+	if err != nil {
+		return fmt.Errorf("read the settings of %s: %w", p.Name, err)
 	}
 	c.settings, err = manifest.Settings(text)
 	return err

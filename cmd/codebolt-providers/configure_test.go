@@ -53,7 +53,7 @@ func TestAPersonIsAskedForEverySettingAndSecretsAreNotShown(t *testing.T) {
 	}
 	p := d.sits("configure", "git-worktree", "--all")
 	c := &configuration{place: place{app: &app{project: d.project}}}
-	if err := c.know(t.Context(), "git-worktree"); err != nil {
+	if err := c.know("git-worktree"); err != nil {
 		t.Fatal(err)
 	}
 	for _, s := range c.settings {

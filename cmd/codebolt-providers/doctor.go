@@ -40,15 +40,15 @@ func (a *app) doctorCommand() *cobra.Command {
 			if len(args) == 0 {
 				return a.machine(cmd.Context())
 			}
-			config, err := settingsOf(args[0], set, map[string]string{"image": image, "host": host, "dir": dir})
+			config, err := a.settingsOf(args[0], set, map[string]string{"image": image, "host": host, "dir": dir})
 			if err != nil {
 				return err
 			}
-			m, _, err := loadManifest(args[0])
+			m, err := a.find(args[0])
 			if err != nil {
 				return err
 			}
-			program, err := programOf(args[0])
+			program, err := m.program()
 			if err != nil {
 				return err
 			}
@@ -126,15 +126,6 @@ func (a *app) logsCommand() *cobra.Command {
 	return cmd
 }
 
-// programOf finds the program of a provider, by its name or unique id.
-func programOf(provider string) (string, error) {
-	_, folder, err := loadManifest(provider)
-	if err != nil {
-		return "", err
-	}
-	return providerProgram(folder)
-}
-
 // passedOn makes this program end as one did that has said why.
 func passedOn(err error) error {
 	if exit, ok := errors.AsType[*exec.ExitError](err); ok && exit.ExitCode() > 0 {
@@ -145,7 +136,7 @@ func passedOn(err error) error {
 
 // settingsOf are the settings given for a provider. Short ones come from flags of
 // their own, and are settings that not every provider has; "" is not given.
-func settingsOf(provider string, set []string, short map[string]string) (map[string]any, error) {
+func (a *app) settingsOf(provider string, set []string, short map[string]string) (map[string]any, error) {
 	config, err := settings(set)
 	if err != nil {
 		return nil, err
@@ -154,7 +145,7 @@ func settingsOf(provider string, set []string, short map[string]string) (map[str
 		if value == "" {
 			continue
 		}
-		m, _, err := loadManifest(provider)
+		m, err := a.find(provider)
 		if err != nil {
 			return nil, err
 		}

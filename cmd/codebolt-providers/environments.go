@@ -356,7 +356,11 @@ func (s *session) removeRest(ctx context.Context, k server.Known) (*removal, err
 	if leased, err := store.Leased(rec.Resource); err != nil || leased {
 		return nil, err // some process is at it
 	}
-	program, err := programOf(k.ProviderName)
+	p, err := s.app.find(k.ProviderName)
+	if err != nil {
+		return nil, err
+	}
+	program, err := p.program()
 	if err != nil {
 		return nil, err
 	}

@@ -87,6 +87,18 @@ type examinee struct {
 	installed   *install.Installed // nil when it comes with this program
 }
 
+// program is the one that a server would start.
+func (e *examinee) program(a *app) (string, error) {
+	if e.installed != nil {
+		return nativeProgram(e.installed.Manifest, e.installed.Dir)
+	}
+	p, err := a.find(e.name)
+	if err != nil {
+		return "", err
+	}
+	return p.program()
+}
+
 func (p *place) examinees(ctx context.Context) ([]examinee, error) {
 	folder, err := p.folder()
 	if err != nil {
@@ -241,13 +253,7 @@ func wholeness(e examinee) (f provider.Finding, runs bool) {
 // ownDoctor has a provider look at what it needs; what is found is empty when it has
 // nothing to look at.
 func (a *app) ownDoctor(ctx context.Context, e examinee) ([]provider.Finding, error) {
-	var program string
-	var err error
-	if e.installed == nil {
-		program, err = programOf(e.name)
-	} else {
-		program, err = installedProgram(e.installed)
-	}
+	program, err := e.program(a)
 	if err != nil {
 		return nil, err
 	}
@@ -258,21 +264,6 @@ func (a *app) ownDoctor(ctx context.Context, e examinee) ([]provider.Finding, er
 	ctx, cancel := context.WithTimeout(ctx, examineLimit)
 	defer cancel()
 	return a.findings(ctx, program, e.manifest.UniqueID, config)
-}
-
-// installedProgram is the program of an installed provider that runs here; the one that its
-// launcher starts.
-func installedProgram(i *install.Installed) (string, error) {
-	native := i.Manifest.NativeEntrypoint
-	if native == "" {
-		return "", errors.New("it has no program of its own that could be asked")
-	}
-	here := install.Here()
-	path := filepath.Join(i.Dir, filepath.FromSlash(here.Executable(strings.ReplaceAll(native, "{platform}", string(here)))))
-	if !isFile(path) {
-		return "", fmt.Errorf("it has no program for %s; install one that has", here)
-	}
-	return path, nil
 }
 
 // configOf is the configuration for a provider's doctor: what is set, and above that what

@@ -8,8 +8,6 @@ import (
 
 	"github.com/codeboltai/codebolt-providers/manifests"
 	"github.com/codeboltai/codebolt-providers/shared/install"
-	"github.com/codeboltai/codebolt-providers/shared/manifest"
-	"github.com/codeboltai/codebolt-providers/shared/wire"
 )
 
 // offered is one provider that there is, or that is installed.
@@ -95,17 +93,4 @@ func orDash(text string) string {
 		return "-"
 	}
 	return text
-}
-
-// loadManifest is the manifest of a provider that comes with this program, by its name.
-func loadManifest(name string) (m *manifest.Manifest, folder string, err error) {
-	m, folder, err = manifests.Load(name)
-	if wire.CodeOf(err) == wire.NotFound {
-		hint := ""
-		if near, ok := manifest.Nearest(name, providerNames()); ok {
-			hint = "; did you mean " + near + "?"
-		}
-		err = fmt.Errorf("there is no provider %q; there are: %s%s", name, strings.Join(providerNames(), ", "), hint)
-	}
-	return m, folder, err
 }

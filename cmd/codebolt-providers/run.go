@@ -61,7 +61,7 @@ func (a *app) runCommand() *cobra.Command {
 			"  codebolt-providers run git-worktree --name fix --set baseRef=main -- my-agent \"fix the bug\"",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return fmt.Errorf("name a provider: one of %s", strings.Join(providerNames(), ", "))
+				return fmt.Errorf("name a provider: one of %s, or one that is installed", strings.Join(providerNames(), ", "))
 			}
 			if dash := cmd.ArgsLenAtDash(); dash != 1 || len(args) < 2 {
 				return errors.New("write the command after --, as in: codebolt-providers run " + args[0] + " -- COMMAND ARGS")
@@ -98,11 +98,11 @@ func providerNames() []string {
 }
 
 func (r *runner) run(ctx context.Context, provider string, argv []string) (err error) {
-	config, err := settingsOf(provider, r.set, map[string]string{"image": r.image, "host": r.host, "dir": r.dir, "snapshot": r.from})
+	config, err := r.app.settingsOf(provider, r.set, map[string]string{"image": r.image, "host": r.host, "dir": r.dir, "snapshot": r.from})
 	if err != nil {
 		return err
 	}
-	m, _, err := loadManifest(provider)
+	m, err := r.app.find(provider)
 	if err != nil {
 		return err
 	}

@@ -108,11 +108,11 @@ func (s *session) known(name string) (server.Known, error) {
 // prepare makes an environment ready to be started: a new one, or the known one
 // of that id. once is configuration for this time only.
 func (s *session) prepare(k server.Known, config, once map[string]any) (*server.Environment, error) {
-	m, folder, err := loadManifest(k.ProviderName)
+	m, err := s.app.find(k.ProviderName)
 	if err != nil {
 		return nil, err
 	}
-	program, err := providerProgram(folder)
+	program, err := m.program()
 	if err != nil {
 		return nil, err
 	}
@@ -121,7 +121,7 @@ func (s *session) prepare(k server.Known, config, once map[string]any) (*server.
 		return nil, err
 	}
 	return s.Create(server.EnvironmentSpec{
-		Name: k.Name, ID: k.ID, ProjectPath: s.project, ProviderName: m.UniqueID, Program: program, Manifest: m,
+		Name: k.Name, ID: k.ID, ProjectPath: s.project, ProviderName: m.UniqueID, Program: program, Manifest: m.Manifest,
 		Installed: installed, Config: manifest.Merge(k.Config, config), Start: once, Stderr: s.logs,
 		Env: s.app.asks(m.Name),
 	})

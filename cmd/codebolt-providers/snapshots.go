@@ -45,7 +45,11 @@ func (a *app) provider(cmd *cobra.Command, name string, argv ...string) error {
 
 // providerTo is provider with what it prints going elsewhere.
 func (a *app) providerTo(cmd *cobra.Command, stdout io.Writer, name string, argv ...string) error {
-	program, err := programOf(name)
+	p, err := a.find(name)
+	if err != nil {
+		return err
+	}
+	program, err := p.program()
 	if err != nil {
 		return err
 	}

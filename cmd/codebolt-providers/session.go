@@ -58,7 +58,7 @@ func (a *app) open() (*session, error) {
 	options := server.Options{StateDir: filepath.Join(state, "server", filepath.Base(project)+"-"+hex.EncodeToString(sum[:4]))}
 	options.Record = io.Discard
 	options.Restart = server.RestartPolicy{Max: 3, Backoff: 200 * time.Millisecond}
-	options.ExitGrace = 3 * time.Second
+	options.ExitGrace = exitGrace()
 	if a.record != "" {
 		if s.record, err = os.OpenFile(a.record, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600); err != nil {
 			return nil, fmt.Errorf("record frames: %w", err)
@@ -69,6 +69,16 @@ func (a *app) open() (*session, error) {
 		return nil, errors.Join(err, s.closeRecord())
 	}
 	return s, nil
+}
+
+// exitGrace is how long a provider may take to exit by itself once it has let go of its
+// environment. It stays for a second, for a server that asks again; we do not, and SIGTERM
+// makes it leave at once and in good order. Windows has no such signal.
+func exitGrace() time.Duration {
+	if runtime.GOOS == "windows" {
+		return 3 * time.Second
+	}
+	return time.Millisecond
 }
 
 func (s *session) closeRecord() error {

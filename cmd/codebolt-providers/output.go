@@ -69,12 +69,14 @@ func (l *jsonLines) Write(p []byte) (int, error) {
 	}
 }
 
-// end prints a last line that was not ended.
+// end prints a last line that was not ended. It is idempotent.
 func (l *jsonLines) end() error {
 	if len(l.rest) == 0 {
 		return nil
 	}
-	return l.app.printJSON(event{Event: "output", Stream: l.stream, Data: string(l.rest)})
+	last := string(l.rest)
+	l.rest = nil
+	return l.app.printJSON(event{Event: "output", Stream: l.stream, Data: last})
 }
 
 // phases shows the steps of a start with their durations.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/codeboltai/codebolt-providers/conformance"
 	"github.com/codeboltai/codebolt-providers/conformance/dockertest"
+	"github.com/codeboltai/codebolt-providers/conformance/programtest"
 	"github.com/codeboltai/codebolt-providers/conformance/stage"
 	"github.com/codeboltai/codebolt-providers/conformance/suite"
 	"github.com/codeboltai/codebolt-providers/manifests"
@@ -25,6 +26,7 @@ type withDaemon struct{ *testing.M }
 func (w withDaemon) Run() int { return dockertest.Main(w.M) }
 
 func TestMain(m *testing.M) {
+	programtest.AtOnce(2)
 	os.Exit(stage.Main(withDaemon{m}, &programs, map[string]string{
 		"codebolt-provider-docker": ".", "codebolt-runtime": "../../cmd/codebolt-runtime",
 	}))

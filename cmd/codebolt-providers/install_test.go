@@ -96,6 +96,7 @@ func TestAKilledInstallerLeavesTheOldProviderOrTheNewOne(t *testing.T) {
 }
 
 func TestOneFlippedBitOfAProgramIsNoticed(t *testing.T) {
+	t.Parallel()
 	d := newDesk(t)
 	d.ok("install", "git-worktree")
 	program := filepath.Join(d.project, ".codebolt", "providers", "git-worktree", "bin", string(install.Here()), "codebolt-provider-gitworktree")

@@ -15,6 +15,7 @@ import (
 // TestAnInstalledProviderConforms judges what lies in a project's .codebolt/providers,
 // started through node as servers start it; a part of the checks with CONFORMANCE_SAMPLE set.
 func TestAnInstalledProviderConforms(t *testing.T) {
+	t.Parallel()
 	d := newDesk(t)
 	d.ok("install", "git-worktree")
 	node, err := exec.LookPath("node")

@@ -22,11 +22,11 @@ func checkout(t *testing.T) string {
 	return dir
 }
 
-// runIn runs a program in a folder, where no workspace counts.
-func runIn(t *testing.T, dir string, argv ...string) {
+// runIn runs a program in a folder, where no workspace counts, with further variables.
+func runIn(t *testing.T, dir string, env []string, argv ...string) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), argv[0], argv[1:]...)
-	cmd.Dir, cmd.Env = dir, append(os.Environ(), "GOWORK=off")
+	cmd.Dir, cmd.Env = dir, append(append(os.Environ(), "GOWORK=off"), env...)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %v\n%s", argv, err, out)
 	}
@@ -36,19 +36,22 @@ func runIn(t *testing.T, dir string, argv ...string) {
 // repository. The smallest is judged: by every check, or by some when a sample is asked
 // for.
 func TestANewProviderBuildsAloneAndConforms(t *testing.T) {
+	t.Parallel()
 	for _, entry := range manifests.All() {
 		t.Run(entry.Folder, func(t *testing.T) {
+			t.Parallel()
 			dir := filepath.Join(t.TempDir(), "my-provider")
-			runIn(t, t.TempDir(), filepath.Join(programs, "codebolt-providers"), "new", dir, "--from", entry.Folder, "--checkout", checkout(t))
-			runIn(t, dir, "go", "vet", "./...")
-			runIn(t, dir, "go", "mod", "tidy", "-diff")
+			runIn(t, t.TempDir(), nil, filepath.Join(programs, "codebolt-providers"), "new", dir, "--from", entry.Folder, "--checkout", checkout(t))
+			runIn(t, dir, nil, "go", "vet", "./...")
+			runIn(t, dir, nil, "go", "mod", "tidy", "-diff")
 			if entry.Folder != "local" {
 				return
 			}
+			var env []string
 			if os.Getenv(conformance.EnvSample) != "" {
-				t.Setenv(conformance.EnvOnly, "MF,LC-001,LC-017,FS-001,RS-001,SC-001")
+				env = append(env, conformance.EnvOnly+"=MF,LC-001,LC-017,FS-001,RS-001,SC-001")
 			}
-			runIn(t, dir, "go", "test", "-count=1", "-timeout", "30m", ".")
+			runIn(t, dir, env, "go", "test", "-count=1", "-timeout", "30m", ".")
 		})
 	}
 }

@@ -11,6 +11,7 @@ import (
 )
 
 func TestAPersonLeavesATerminalAndComesBack(t *testing.T) {
+	t.Parallel()
 	d := newDesk(t)
 	d.ok("run", "git-worktree", "--name", "here", "--", "true")
 	p := d.sits("shell", "here", "--", "sh")

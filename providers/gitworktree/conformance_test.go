@@ -11,6 +11,7 @@ import (
 )
 
 func TestConformance(t *testing.T) {
+	t.Parallel() // most of its time it waits
 	conformance.Run(t, conformance.Target{
 		Program:   filepath.Join(programs, "codebolt-provider-gitworktree"),
 		Manifests: manifests.Files("gitworktree"),

@@ -35,6 +35,9 @@ import (
 	"github.com/codeboltai/codebolt-providers/shared/archive"
 )
 
+// format is the version of CycloneDX that is written. Not all who read it know the next.
+const format = cyclonedx.SpecVersion1_6
+
 func main() {
 	version := flag.String("version", "", "the version of the release")
 	flag.Parse()
@@ -81,7 +84,7 @@ func run(ctx context.Context, version string, args []string) (err error) {
 	whole := bom.Metadata.Component
 	whole.Name, whole.Version, whole.Hashes = filepath.Base(args[0]), version, &[]cyclonedx.Hash{sum}
 	var text bytes.Buffer
-	if err := cyclonedx.NewBOMEncoder(&text, cyclonedx.BOMFileFormatJSON).SetPretty(true).Encode(bom); err != nil {
+	if err := cyclonedx.NewBOMEncoder(&text, cyclonedx.BOMFileFormatJSON).SetPretty(true).EncodeVersion(bom, format); err != nil {
 		return err
 	}
 	return os.WriteFile(args[1], text.Bytes(), 0o644)

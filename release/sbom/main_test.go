@@ -79,6 +79,9 @@ func TestADocumentTellsOfEveryProgramAndModule(t *testing.T) {
 			if c := bom.Metadata.Component; c.Name != name || c.Version != "1.2.3" || (*c.Hashes)[0].Value != sha(whole) {
 				t.Errorf("of the archive it says %+v", c)
 			}
+			if bom.SpecVersion != format {
+				t.Errorf("it is CycloneDX %s", bom.SpecVersion)
+			}
 			if bom.SerialNumber != "" || bom.Metadata.Timestamp != "" {
 				t.Errorf("it differs each time: %q, %q", bom.SerialNumber, bom.Metadata.Timestamp)
 			}

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -179,8 +180,14 @@ func (i *installation) install(ctx context.Context, folder install.Folder, name 
 // put installs, and registers when that is wanted.
 func (i *installation) put(ctx context.Context, folder install.Folder, fill func(context.Context, *os.Root) error, o install.Options) (install.Change, error) {
 	change, err := folder.Install(ctx, fill, o)
-	if err != nil || !i.register {
+	if err != nil {
 		return change, err
+	}
+	if has := install.Platforms(os.DirFS(change.Dir)); !slices.Contains(has, install.Here()) {
+		fmt.Fprintf(i.stderr, "warning: %s has no program for this machine, %s, but for %s\n", change.Name, install.Here(), orDash(joined(has)))
+	}
+	if !i.register {
+		return change, nil
 	}
 	there, err := install.Look(ctx, change.Dir)
 	if err != nil {

@@ -103,15 +103,20 @@ func (p *packing) pack(ctx context.Context, folder string) (err error) {
 	if p.json {
 		return p.printJSON(made)
 	}
-	names := make([]string, 0, len(made.Platforms))
-	for _, platform := range made.Platforms {
-		names = append(names, string(platform))
-	}
-	fmt.Fprintf(p.stdout, "packaged %s %s for %s in %s\n", made.Name, made.Version, strings.Join(names, ", "), made.Output)
+	fmt.Fprintf(p.stdout, "packaged %s %s for %s in %s\n", made.Name, made.Version, joined(made.Platforms), made.Output)
 	if made.SHA256 != "" {
 		fmt.Fprintf(p.stdout, "its sha256 is %s\n", made.SHA256)
 	}
 	return nil
+}
+
+// joined are platforms in words.
+func joined(platforms []install.Platform) string {
+	names := make([]string, 0, len(platforms))
+	for _, platform := range platforms {
+		names = append(names, string(platform))
+	}
+	return strings.Join(names, ", ")
 }
 
 // chosen are the platforms to package for.

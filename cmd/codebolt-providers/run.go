@@ -98,7 +98,7 @@ func providerNames() []string {
 }
 
 func (r *runner) run(ctx context.Context, provider string, argv []string) (err error) {
-	config, err := r.app.settingsOf(provider, r.set, map[string]string{"image": r.image, "host": r.host, "dir": r.dir, "snapshot": r.from})
+	config, err := r.settingsOf(provider, r.set, map[string]string{"image": r.image, "host": r.host, "dir": r.dir, "snapshot": r.from})
 	if err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"archive/zip"
 	"compress/gzip"
 	"context"
+	"errors"
 	"io"
 	"io/fs"
 	"path"
@@ -83,12 +84,12 @@ func Pack(ctx context.Context, folder fs.FS, into io.Writer, o PackOptions) erro
 	return nil
 }
 
-func packFile(folder fs.FS, name string, to packer, under string) error {
+func packFile(folder fs.FS, name string, to packer, under string) (err error) {
 	file, err := folder.Open(name)
 	if err != nil {
 		return err
 	}
-	defer file.Close()
+	defer func() { err = errors.Join(err, file.Close()) }()
 	info, err := file.Stat()
 	if err != nil {
 		return err

@@ -5,10 +5,13 @@ package main
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/codeboltai/codebolt-providers/conformance/runtime"
 	"github.com/codeboltai/codebolt-providers/conformance/stage"
+	"github.com/codeboltai/codebolt-providers/manifests"
 	"github.com/codeboltai/codebolt-providers/shared/wire"
 )
 
@@ -97,6 +100,53 @@ func TestARuntimeThatSpeaksAsTheGatewayDoesIsAConfiguration(t *testing.T) {
 	s.Stop(e, "snapshotAndRemove")
 	for _, command := range s.Processes() {
 		if strings.Contains(command, "upstream") {
+			t.Errorf("it still runs: %s", command)
+		}
+	}
+}
+
+// serverScript is how the upstream's agent server is called; what serves is that of the
+// conformance suite.
+const serverScript = `import { spawn } from "node:child_process";
+const args = process.argv.slice(2);
+if (args.length !== 5 || args[0] !== "--noui" || args[1] !== "--port" || args[3] !== "--project-path" || args[4] !== process.env.WANT_PROJECT) {
+  console.error("called with " + JSON.stringify(args));
+  process.exit(2);
+}
+const server = spawn(process.env.AGENT_SERVER, ["--port", args[2], "--dir", process.env.AGENT_SERVER_DIR], { stdio: "inherit" });
+process.on("SIGTERM", () => server.kill());
+server.on("exit", (status) => process.exit(status ?? 1));
+`
+
+func TestTheUpstreamsAgentServerIsAConfiguration(t *testing.T) {
+	t.Parallel()
+	script, rt := filepath.Join(t.TempDir(), "server.mjs"), &runtime.Control{Dir: t.TempDir()}
+	stage.Write(t, script, serverScript)
+	place := filepath.Join(t.TempDir(), "place")
+	s := stage.New(t, stage.Options{
+		Program: filepath.Join(programs, "codebolt-provider-gitworktree"), Manifests: manifests.Files("gitworktree"),
+		Environ: []string{"WANT_PROJECT=" + place, "AGENT_SERVER=" + filepath.Join(programs, "agentserver"), "AGENT_SERVER_DIR=" + rt.Dir},
+	})
+	e := s.Env("agentserver", stage.Settings{"runtime": map[string]any{"preset": "agentserver", "path": script}}, stage.Settings{"environmentPath": place})
+	if started := s.Start(e); started.WorkspacePath != place {
+		t.Fatalf("it is at %s", started.WorkspacePath)
+	}
+	h := stage.Hear(t, e)
+	h.Tell(upstream, "m1", "say hello")
+	if err := rt.Send(stage.Limit(t), map[string]any{"type": "sendMessage", "text": "hello"}); err != nil {
+		t.Fatal(err)
+	}
+	h.Await(1, with("text", "hello"))
+	journal, err := rt.Journal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.ContainsFunc(journal, func(e runtime.Entry) bool { return e.Event == runtime.Told && e.MessageID == "m1" }) {
+		t.Errorf("the agent server was not told: %+v", journal)
+	}
+	s.Stop(e, "removeIfClean")
+	for _, command := range s.Processes() {
+		if strings.Contains(command, "agentserver") || strings.Contains(command, script) {
 			t.Errorf("it still runs: %s", command)
 		}
 	}

@@ -20,7 +20,7 @@ func TestMain(m *testing.M) {
 	programtest.AtOnce(2)
 	os.Exit(stage.Main(m, &programs, map[string]string{
 		"codebolt-provider-gitworktree": ".", "codebolt-runtime": "../../cmd/codebolt-runtime", "talker": "../../conformance/stage/talker",
-		"upstream": "../../conformance/stage/upstream",
+		"upstream": "../../conformance/stage/upstream", "agentserver": "../../conformance/internal/agentserver",
 	}))
 }
 

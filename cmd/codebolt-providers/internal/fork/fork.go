@@ -60,6 +60,9 @@ type Options struct {
 // nameForm is what can be a name in all the places where it goes.
 var nameForm = regexp.MustCompile(`^[a-z][a-z0-9]*(-[a-z0-9]+)*$`)
 
+// moduleForm is roughly what Go takes; the rest it says itself.
+var moduleForm = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._~-]*(/[A-Za-z0-9_][A-Za-z0-9._~-]*)*$`)
+
 // CheckName fails with Invalid when a provider cannot have that name.
 func CheckName(name string) error {
 	if !nameForm.MatchString(name) || len(name) > 40 {
@@ -74,6 +77,9 @@ func CheckName(name string) error {
 func Make(o Options, dir string) error {
 	if err := CheckName(o.Name); err != nil {
 		return err
+	}
+	if !moduleForm.MatchString(o.Module) {
+		return wire.Errorf(wire.Invalid, "%q cannot be the path of a module; write one such as example.com/acme/my-provider", o.Module)
 	}
 	entries, err := os.ReadDir(dir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {

@@ -35,6 +35,28 @@ func (a *app) find(name string) (*found, error) {
 		return nil, err
 	}
 	known := providerNames()
+	installed, err := a.installed(name)
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range installed {
+		switch {
+		case filepath.Base(f.dir) == name, f.AnswersTo(name):
+			return f, nil
+		case !slices.Contains(known, f.Name):
+			known = append(known, f.Name)
+		}
+	}
+	hint := ""
+	if near, ok := manifest.Nearest(name, known); ok {
+		hint = "; did you mean " + near + "?"
+	}
+	return nil, fmt.Errorf("there is no provider %q; there are: %s%s", name, strings.Join(known, ", "), hint)
+}
+
+// installed are the providers that are installed in the project, and then those of the
+// user, as far as their manifests are right; that of the one with the name must be.
+func (a *app) installed(name string) (all []*found, err error) {
 	for _, p := range []place{{app: a}, {app: a, global: true}} {
 		folder, err := p.folder()
 		if err != nil {
@@ -48,21 +70,32 @@ func (a *app) find(name string) (*found, error) {
 			dir := folder.Dir(entry.Name())
 			m, err := manifest.Load(os.DirFS(dir), ".")
 			switch {
-			case err != nil && entry.Name() == name:
+			case err == nil:
+				all = append(all, &found{Manifest: m, files: os.DirFS(dir), dir: dir})
+			case entry.Name() == name:
 				return nil, fmt.Errorf("%s: %w", dir, err)
-			case err != nil:
-			case entry.Name() == name, m.AnswersTo(name):
-				return &found{Manifest: m, files: os.DirFS(dir), dir: dir}, nil
-			case !slices.Contains(known, m.Name):
-				known = append(known, m.Name)
 			}
 		}
 	}
-	hint := ""
-	if near, ok := manifest.Nearest(name, known); ok {
-		hint = "; did you mean " + near + "?"
+	return all, nil
+}
+
+// all are the providers that come with this program, and those that are installed and
+// do not.
+func (a *app) all() (all []*found, err error) {
+	var ids []string
+	for _, entry := range manifests.All() {
+		all = append(all, &found{Manifest: entry.Manifest, files: manifests.Files(entry.Folder), folder: entry.Folder})
+		ids = append(ids, entry.Manifest.UniqueID)
 	}
-	return nil, fmt.Errorf("there is no provider %q; there are: %s%s", name, strings.Join(known, ", "), hint)
+	installed, err := a.installed("")
+	for _, f := range installed {
+		if !slices.Contains(ids, f.UniqueID) {
+			all = append(all, f)
+			ids = append(ids, f.UniqueID)
+		}
+	}
+	return all, err
 }
 
 // program is the provider's program for this machine.

@@ -12,7 +12,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/codeboltai/codebolt-providers/cmd/internal/cli"
-	"github.com/codeboltai/codebolt-providers/manifests"
 )
 
 // orphan is what a provider's gc tells of; only what is shown of it.
@@ -30,22 +29,27 @@ func (a *app) gcCommand() *cobra.Command {
 	var dryRun bool
 	cmd := &cobra.Command{
 		Use: "gc", Short: "Remove what interrupted starts and removals left behind", Args: cli.NoArgs,
-		Long: "gc asks every installed provider for what it left behind that nothing owns any more, and has it\n" +
-			"removed, unless it holds work. It looks at all projects of this machine.",
+		Long: "gc asks every provider, those of this program and those that are installed in the project or for the\n" +
+			"user, for what it left behind that nothing owns any more, and has it removed, unless it holds work. It\n" +
+			"looks at all projects of this machine.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			found := []orphan{}
 			var errs []error
-			for _, entry := range manifests.All() {
-				program, err := providerProgram(entry.Folder)
+			providers, err := a.all()
+			if err != nil {
+				return err
+			}
+			for _, p := range providers {
+				program, err := p.program()
 				if err != nil {
-					continue // not installed
+					continue // it has none for this machine
 				}
-				more, err := reap(cmd.Context(), program, a.asks(entry.Manifest.Name), dryRun)
+				more, err := reap(cmd.Context(), program, a.asks(p.Name), dryRun)
 				if err != nil {
-					errs = append(errs, fmt.Errorf("%s: %w", entry.Manifest.Name, err))
+					errs = append(errs, fmt.Errorf("%s: %w", p.Name, err))
 				}
 				for _, o := range more {
-					o.Provider = entry.Manifest.Name
+					o.Provider = p.Name
 					found = append(found, o)
 				}
 			}

@@ -96,7 +96,7 @@ func TestMemoryDoesNotGrowWithAFile(t *testing.T) {
 
 func TestManyFilesTakeModestMemory(t *testing.T) {
 	const (
-		files = 20_000
+		files = 10_000
 		most  = 16<<20 + files*1000 // both sides together
 	)
 	here, there := t.TempDir(), t.TempDir()

@@ -141,6 +141,7 @@ var ignoreFiles = []string{
 }
 
 func TestPatternsExcludeWhatGitIgnores(t *testing.T) {
+	t.Parallel()
 	git, err := exec.LookPath("git")
 	must(t, err)
 	for _, patterns := range []string{

@@ -162,6 +162,7 @@ func TestFailuresHaveTheirKindAndChangeNothing(t *testing.T) {
 }
 
 func TestContentSurvivesUnchanged(t *testing.T) {
+	t.Parallel()
 	big := strings.Repeat("0123456789abcde\n", 1<<16)
 	for name, content := range map[string]string{
 		"empty": "", "one byte": "x", "binary": "\x00\xff\xfe\x80 text", "one MiB": big, "16 MiB": strings.Repeat(big, 16),

@@ -193,6 +193,7 @@ func verbCases() []verbCase {
 }
 
 func TestEveryVerbThroughEveryKindOfLinkStaysInside(t *testing.T) {
+	t.Parallel()
 	onBoth(t, func(t *testing.T, outer *site) {
 		for _, v := range verbCases() {
 			for _, c := range linkCases(v.folder) {

@@ -59,6 +59,7 @@ func TestADeviceIsRefused(t *testing.T) {
 // works in is time and again exchanged for a link to one of the same content
 // outside. Every request must end inside or fail.
 func TestASwappedParentLetsNothingEscape(t *testing.T) {
+	t.Parallel()
 	rounds := 10_000
 	if testing.Short() {
 		rounds = 2_000

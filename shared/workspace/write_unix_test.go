@@ -61,6 +61,7 @@ func TestACopiedFolderKeepsItsModes(t *testing.T) {
 }
 
 func TestAReaderNeverSeesHalfAWrite(t *testing.T) {
+	t.Parallel()
 	onBoth(t, func(t *testing.T, s *site) {
 		contents := []string{strings.Repeat("a", 8<<10), strings.Repeat("b", 64<<10)}
 		s.file("f", contents[0])

@@ -65,11 +65,11 @@ func behind(entry string, args []string) []string {
 	return args
 }
 
-// status runs a program by hand, without a server, and returns its exit status
-// and what it printed to standard error.
+// status runs a program by hand where its other processes run, without a server, and
+// returns its exit status and what it printed to standard error.
 func status(t *suite.T, program string, args ...string) (int, string) {
 	cmd := exec.CommandContext(t.Context(), program, args...)
-	cmd.Dir, cmd.WaitDelay = t.Dir("by-hand"), time.Second
+	cmd.Dir, cmd.WaitDelay = t.Target().Dir, time.Second
 	cmd.Env = slices.DeleteFunc(os.Environ(), func(pair string) bool {
 		name, _, _ := strings.Cut(pair, "=")
 		return slices.Contains([]string{"SOCKET_PORT", "CODEBOLT_SERVER_URL", "agentId", "ENVIRONMENT_CONFIG"}, name)

@@ -123,6 +123,7 @@ func (s *play) interrupted(e *server.Environment, moment, victim string) {
 	close(over)
 	killing.Wait()
 	if victim == killProvider {
+		_ = e.Kill() // at a random moment there may have been no process yet
 		if _, err := e.Wait(stage.Limit(s.T)); err != nil {
 			s.T.Fatal(err)
 		}

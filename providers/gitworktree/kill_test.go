@@ -72,6 +72,7 @@ func (s *play) interrupted(e *server.Environment, moment, victim string) {
 	_, _ = e.Start(stage.Limit(s.T)) // whether it succeeds is not the question
 	strike()
 	if victim != killRuntime {
+		_ = e.Kill() // at a random moment there may have been no process yet
 		if _, err := e.Wait(stage.Limit(s.T)); err != nil {
 			s.T.Fatal(err)
 		}

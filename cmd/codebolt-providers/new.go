@@ -227,7 +227,7 @@ func (n *making) tidy(ctx context.Context, dir string) error {
 		return wire.Errorf(wire.Unavailable, "the module is in %s, but Go does not complete its go.mod; go mod tidy there tries again: %w\n%s", dir, err, bytes.TrimSpace(out))
 	}
 	if n.verbose {
-		_, _ = n.stderr.Write(out)
+		fmt.Fprintf(n.stderr, "%s", out)
 	}
 	return nil
 }

@@ -3,9 +3,11 @@
 package main
 
 import (
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/codeboltai/codebolt-providers/conformance"
@@ -32,6 +34,28 @@ func runIn(t *testing.T, dir string, env []string, argv ...string) {
 	}
 }
 
+// unnamed fails when a file of a folder has one of the words.
+func unnamed(t *testing.T, dir string, words ...string) {
+	t.Helper()
+	files := 0
+	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		files++
+		text, err := os.ReadFile(path)
+		for _, word := range words {
+			if strings.Contains(string(text), word) {
+				t.Errorf("%s has %s in it", path, word)
+			}
+		}
+		return err
+	})
+	if err != nil || files < 10 {
+		t.Errorf("%d files were looked at: %v", files, err)
+	}
+}
+
 // TestANewProviderBuildsAloneAndConforms makes one from each of these, outside of this
 // repository. The smallest is judged: by every check, or by some when a sample is asked
 // for.
@@ -42,6 +66,7 @@ func TestANewProviderBuildsAloneAndConforms(t *testing.T) {
 			t.Parallel()
 			dir := filepath.Join(t.TempDir(), "my-provider")
 			runIn(t, t.TempDir(), nil, filepath.Join(programs, "codebolt-providers"), "new", dir, "--from", entry.Folder, "--checkout", checkout(t))
+			unnamed(t, dir, entry.Manifest.UniqueID, entry.Manifest.Program(), "providers/"+entry.Folder+"/")
 			runIn(t, dir, nil, "go", "vet", "./...")
 			runIn(t, dir, nil, "go", "mod", "tidy", "-diff")
 			if entry.Folder != "local" {

@@ -51,8 +51,11 @@ func (a *app) packageCommand() *cobra.Command {
 		Example: "  codebolt-providers package --output dist/my-provider\n" +
 			"  codebolt-providers package --platform linux-arm64 --output my-provider_1.0.0_linux_arm64.tar.gz",
 		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) > 1 {
+			switch {
+			case len(args) > 1:
 				return errors.New("name one folder with a provider's manifest, or none for the one you are in")
+			case p.output == "":
+				return errors.New("name what to make with --output: a folder, or an archive that ends in .tar.gz or .zip")
 			}
 			return nil
 		},
@@ -67,7 +70,6 @@ func (a *app) packageCommand() *cobra.Command {
 	cmd.Flags().StringVar(&p.programs, "programs", "", "the folder of built programs; FOLDER/bin by default")
 	cmd.Flags().StringVarP(&p.output, "output", "o", "", "the folder or archive to make")
 	cmd.Flags().StringArrayVar(&p.platforms, "platform", nil, "only for this platform, such as linux-amd64; may be repeated; by default for all that were built")
-	_ = cmd.MarkFlagRequired("output") // there is that flag
 	return cmd
 }
 
@@ -129,7 +131,9 @@ func (p *packing) chosen(m *manifest.Manifest) (platforms []install.Platform, er
 		platforms = append(platforms, platform)
 	}
 	if len(platforms) == 0 {
-		platforms = install.BuiltFor(m, p.programs)
+		if platforms, err = install.BuiltFor(m, p.programs); err != nil {
+			return nil, err
+		}
 	}
 	if len(platforms) == 0 {
 		return nil, wire.Errorf(wire.NotFound, "there is no program %s in %s; build it first, with go build -o %s", m.Program(), p.programs, filepath.Join(p.programs, m.Program()))
@@ -163,6 +167,9 @@ func packArchive(ctx context.Context, parts install.Parts, output string, format
 	}
 	defer root.Close()
 	if err := parts.Assemble(ctx, root); err != nil {
+		return "", err
+	}
+	if err := os.MkdirAll(filepath.Dir(output), 0o755); err != nil {
 		return "", err
 	}
 	to, err := os.CreateTemp(filepath.Dir(output), "."+filepath.Base(output)+"-*")

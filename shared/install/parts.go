@@ -133,10 +133,13 @@ func built(programs string, platform Platform, program string) (string, error) {
 }
 
 // BuiltFor are the platforms for which the folder programs has the provider's program,
-// sorted; see [Gather].
-func BuiltFor(m *manifest.Manifest, programs string) []Platform {
+// sorted; see [Gather]. There are none when there is no such folder.
+func BuiltFor(m *manifest.Manifest, programs string) ([]Platform, error) {
 	all := []Platform{Here()}
-	entries, _ := os.ReadDir(programs) // without it, there are none
+	entries, err := os.ReadDir(programs)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, wire.Errorf(wire.CodeOf(err), "look for programs: %w", err)
+	}
 	for _, entry := range entries {
 		if platform := Platform(entry.Name()); platform != Here() && entry.IsDir() {
 			all = append(all, platform)
@@ -147,7 +150,7 @@ func BuiltFor(m *manifest.Manifest, programs string) []Platform {
 		return err != nil
 	})
 	slices.Sort(all)
-	return all
+	return all, nil
 }
 
 // Assemble fills an empty folder. It fails with NotFound when a program is missing

@@ -17,6 +17,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"text/template"
 
@@ -175,11 +176,11 @@ var (
 // manifestFiles are the two files with the new provider's name and without aliases.
 func manifestFiles(o Options, files map[string][]byte) error {
 	lines := map[string]string{
-		"name": o.Name, "unique_id": o.Name, "version": "0.1.0", "author": quoted(o.Author),
+		"name": o.Name, "unique_id": o.Name, "version": "0.1.0", "author": strconv.Quote(o.Author),
 		"tags": "[custom-agent, codebolt-agent, " + o.Name + "]", "nativeEntrypoint": "bin/{platform}/" + o.Name,
 	}
 	if o.Description != "" {
-		lines["description"] = quoted(o.Description)
+		lines["description"] = strconv.Quote(o.Description)
 	}
 	for _, file := range []string{manifest.ProviderFile, manifest.ProvidersFile} {
 		text, err := fs.ReadFile(o.Manifests, file)
@@ -195,11 +196,6 @@ func manifestFiles(o Options, files map[string][]byte) error {
 		files[file] = pageName.ReplaceAll(text, []byte("https://"+Base+"/blob/main/docs/$1"))
 	}
 	return nil
-}
-
-// quoted is a string of YAML.
-func quoted(text string) string {
-	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(text) + `"`
 }
 
 //go:embed files/*.tmpl

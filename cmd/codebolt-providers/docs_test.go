@@ -204,6 +204,42 @@ func TestTheCommandsOfThePagesExist(t *testing.T) {
 	if looked < 30 {
 		t.Errorf("only %d commands were found in %v", looked, pages)
 	}
+	named := 0
+	for _, page := range pages {
+		text, err := os.ReadFile(filepath.Join(root, page))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, found := range inProse.FindAllStringSubmatch(fenced.ReplaceAllString(string(text), ""), -1) {
+			named++
+			if err := known(strings.Fields(found[1])); err != nil {
+				t.Errorf("%s: %s: %v", page, found[0], err)
+			}
+		}
+	}
+	if named < 30 {
+		t.Errorf("only %d commands were found in the sentences of %v", named, pages)
+	}
+}
+
+var (
+	fenced = regexp.MustCompile("(?ms)^```.*?^```$")
+	// inProse is a command within a sentence.
+	inProse = regexp.MustCompile("`codebolt-providers ([^`]+)`")
+)
+
+// known reports what is wrong with a command that a sentence names, which need not have
+// all of its arguments.
+func known(words []string) error {
+	cmd, rest, err := (&app{stdout: io.Discard, stderr: io.Discard}).rootCommand().Find(words)
+	if err != nil {
+		if strings.Contains(err.Error(), `"COMMAND"`) { // stands for any
+			return nil
+		}
+		return err
+	}
+	cmd.InitDefaultHelpFlag()
+	return cmd.ParseFlags(rest)
 }
 
 // ourCall is where a block calls one of our programs.

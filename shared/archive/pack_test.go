@@ -1,7 +1,10 @@
 package archive
 
 import (
+	"archive/tar"
+	"archive/zip"
 	"bytes"
+	"compress/gzip"
 	"os"
 	"path/filepath"
 	"testing"
@@ -32,6 +35,9 @@ func TestWhatIsPackedIsUnpackedAgainAndIsTheSameBytesEachTime(t *testing.T) {
 			if !bytes.Equal(packed, pack(time.Now().Add(-time.Hour))) {
 				t.Error("files of another time give other bytes")
 			}
+			if got := modified(t, format, packed); !got.Equal(time.Date(1980, 1, 1, 0, 0, 0, 0, time.UTC)) {
+				t.Errorf("a file has the time %v", got)
+			}
 			dir, err := unpackInto(t, packed, UnpackOptions{})
 			if err != nil {
 				t.Fatal(err)
@@ -48,6 +54,27 @@ func TestWhatIsPackedIsUnpackedAgainAndIsTheSameBytesEachTime(t *testing.T) {
 			}
 		})
 	}
+}
+
+// modified is the time that an archive gives its first file.
+func modified(t *testing.T, format Format, packed []byte) time.Time {
+	t.Helper()
+	if format == Zip {
+		list, err := zip.NewReader(bytes.NewReader(packed), int64(len(packed)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return list.File[0].Modified
+	}
+	plain, err := gzip.NewReader(bytes.NewReader(packed))
+	if err != nil {
+		t.Fatal(err)
+	}
+	head, err := tar.NewReader(plain).Next()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return head.ModTime
 }
 
 func TestALinkIsNotPacked(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"runtime"
 	"syscall"
 	"testing"
 	"time"
@@ -213,6 +214,9 @@ func TestWhoSendsIntoAHoldFindsThatNothingIsRead(t *testing.T) {
 
 func TestAHalfOpenConnectionStaysOpenAndTheNextIsWhole(t *testing.T) {
 	w := open(t)
+	for w.Stats().Open == 0 { // the other side is there a moment before the proxy has both
+		runtime.Gosched()
+	}
 	w.Swallow(faultproxy.Down)
 	say(t, w.far, "lost")
 	silent(t, w.near)

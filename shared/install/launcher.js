@@ -6,6 +6,8 @@
 // itself when this process dies; this process watches over the one that started it.
 "use strict";
 
+const parent = process.ppid; // at once: whoever started this may be gone a moment later
+
 const { spawn } = require("child_process");
 const fs = require("fs");
 const path = require("path");
@@ -66,7 +68,6 @@ function run(file) {
   for (const signal of signals) process.on(signal, () => child.kill(signal));
   child = spawn(file, process.argv.slice(2), { stdio: "inherit", detached: !windows, windowsHide: true });
 
-  const parent = process.ppid;
   const watch = setInterval(() => {
     if (!gone(parent)) return;
     clearInterval(watch);
